@@ -1,0 +1,1 @@
+//! Andon watches a plant floor: PLC tags in, anomaly alarms out.

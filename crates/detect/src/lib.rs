@@ -1,0 +1,1 @@
+//! The one detector: window, reconstruct, judge.

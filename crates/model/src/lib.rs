@@ -1,0 +1,1 @@
+//! Reconstruction models on candle: normalisation, architectures, training, inference and weights.

@@ -1,0 +1,1 @@
+//! Judges residuals: operating modes, tail probabilities, thresholds and contributions.

@@ -1,0 +1,1 @@
+//! A simulated plant with labelled operating modes and injectable faults, and a recording played as a PLC.

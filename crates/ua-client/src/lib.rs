@@ -1,0 +1,1 @@
+//! Reads PLC tags over OPC UA: sessions, subscriptions, polling, browsing and history.

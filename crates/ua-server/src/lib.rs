@@ -1,0 +1,1 @@
+//! Gives verdicts and alarms back as an OPC UA server.
