@@ -124,7 +124,10 @@ mod tests {
     #[test]
     fn a_slash_is_refused_with_the_reason() {
         let said = AssetName::new("Line 1/Mixer").unwrap_err().to_string();
-        assert_eq!(said, "asset name `Line 1/Mixer` is refused: `/` separates the levels of a NodeId; use another character");
+        assert_eq!(
+            said,
+            "asset name `Line 1/Mixer` is refused: `/` separates the levels of a NodeId; use another character"
+        );
     }
 
     #[test]

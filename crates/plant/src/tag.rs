@@ -38,7 +38,11 @@ impl Range {
     /// # Errors
     /// If `low` is not below `high` or one is not finite.
     pub fn new(low: f64, high: f64) -> Result<Self, RangeError> {
-        if low.is_finite() && high.is_finite() && low < high { Ok(Self { low, high }) } else { Err(RangeError(low, high)) }
+        if low.is_finite() && high.is_finite() && low < high {
+            Ok(Self { low, high })
+        } else {
+            Err(RangeError(low, high))
+        }
     }
 
     /// The lower end.

@@ -6,7 +6,7 @@
 //! cells are Bad samples. The rules are in event time only, so live and offline windows are equal.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -44,7 +44,7 @@ impl WindowerSettings {
 pub enum Pushed {
     /// It will be seen by the row it belongs to.
     Accepted,
-    /// Its row has already been cut: it is in the store, but no window will show it.
+    /// Its row has already been cut: it counts from the next row on, if the tag has no newer one.
     Late,
 }
 
@@ -68,9 +68,11 @@ pub struct Windower {
     ring: VecDeque<Row>,
     /// The next grid time to cut; none before the first sample.
     next: Option<Timestamp>,
-    /// The newest time anything was heard at, as far as rows have been cut, and beyond.
-    heard: BTreeMap<Timestamp, ()>,
+    /// Times at which anything was heard, after the row cut last.
+    heard: BTreeSet<Timestamp>,
+    /// The newest such time up to the row cut last.
     last_heard: Option<Timestamp>,
+    /// Rows cut since the window was last empty.
     cut: u64,
 }
 
@@ -91,7 +93,7 @@ impl Windower {
             tags: (0..tags).map(|_| TagState::default()).collect(),
             ring: VecDeque::with_capacity(settings.rows),
             next: None,
-            heard: BTreeMap::new(),
+            heard: BTreeSet::new(),
             last_heard: None,
             cut: 0,
         }
@@ -102,56 +104,65 @@ impl Windower {
         &self.settings
     }
 
+    /// Begins at `time` instead of at the first sample: values from before it are then those in force at the beginning.
+    /// A server hands out values that have not changed for days when it is first asked.
+    pub fn begin(&mut self, time: Timestamp) {
+        self.next.get_or_insert(time.ceil_to(self.settings.grid));
+    }
+
     /// Takes one sample of tag number `tag`. Of two samples at one time the later pushed wins.
     pub fn push(&mut self, tag: usize, sample: Sample) -> Pushed {
         let tick = sample.time.ceil_to(self.settings.grid);
-        match self.next {
-            Some(next) if tick < next => return Pushed::Late,
-            Some(_) => {}
-            None => self.next = Some(tick),
-        }
-        // Before the first row is cut, an older sample may still move the start back.
+        let next = *self.next.get_or_insert(tick);
         self.tags[tag].pending.insert(sample.time, sample);
         if !sample.status.is_bad() {
             self.heard(sample.time);
         }
-        Pushed::Accepted
+        if tick < next { Pushed::Late } else { Pushed::Accepted }
     }
 
     /// Notes that the asset's source was heard of at `time`, though no tag changed.
     pub fn heard(&mut self, time: Timestamp) {
         if self.last_heard.is_none_or(|last| time > last) {
-            self.heard.insert(time, ());
+            self.heard.insert(time);
         }
     }
 
     /// Cuts the next row if every sample before `watermark` has been pushed and the row lies before it.
     ///
-    /// The row with grid time t holds, for each tag, the last sample with source time <= t.
+    /// The row with grid time t holds, for each tag, the last sample with source time <= t. After a silence longer than
+    /// a whole window there is nothing left to show: rows stop, and a new window begins where something is heard again.
     pub fn next_row(&mut self, watermark: Timestamp) -> Option<&Row> {
-        let time = self.next.filter(|t| *t < watermark)?;
+        let time = self.resume().filter(|t| *t < watermark)?;
         self.next = Some(time.after(self.settings.grid));
-        while let Some((&heard, ())) = self.heard.first_key_value() {
-            if heard > time {
-                break;
-            }
+        while let Some(&heard) = self.heard.first().filter(|h| **h <= time) {
             self.last_heard = Some(heard);
             self.heard.pop_first();
         }
         let silent = self.last_heard.is_none_or(|h| time.since(h) > self.settings.stale_after);
-        let mut values = Vec::with_capacity(self.tags.len());
-        let mut fill = Vec::with_capacity(self.tags.len());
-        for ix in 0..self.tags.len() {
-            let (value, from) = self.cell(ix, time, silent);
-            values.push(value);
-            fill.push(from);
-        }
+        let (values, fill) = (0..self.tags.len()).map(|ix| self.cell(ix, time, silent)).unzip();
         if self.ring.len() == self.settings.rows {
             self.ring.pop_front();
         }
         self.ring.push_back(Row { time, values, fill });
         self.cut += 1;
         self.ring.back()
+    }
+
+    /// The grid time of the next row; past a silence that has outlasted the window, the one at which it ended.
+    fn resume(&mut self) -> Option<Timestamp> {
+        let next = self.next?;
+        let forgotten = self.settings.stale_after + self.settings.grid * self.settings.rows as u32;
+        if self.last_heard.is_none_or(|h| next.since(h) <= forgotten) {
+            return Some(next);
+        }
+        let again = self.heard.first()?.ceil_to(self.settings.grid).max(next);
+        if again > next {
+            self.ring.clear();
+            self.cut = 0;
+            self.next = Some(again);
+        }
+        Some(again)
     }
 
     /// The window that ends at the row cut last, if there are enough rows and the stride has come round.
@@ -184,6 +195,9 @@ impl Windower {
                 break;
             }
             let sample = entry.remove();
+            if tag.current.is_some_and(|current| current.time > sample.time) {
+                continue;
+            }
             tag.current = Some(sample);
             if sample.status.is_bad() {
                 continue;
@@ -312,12 +326,41 @@ mod tests {
         assert_eq!(rows(&mut w, 1)[0].fill, [Fill::Doubtful]);
     }
 
+    #[test]
+    fn a_value_from_before_the_beginning_is_in_force() {
+        let mut w = windower(2, 2);
+        w.begin(at(100));
+        assert_eq!(w.push(0, Sample::good(at(3), 7.0)), Pushed::Late);
+        w.push(1, Sample::good(at(100), 1.0));
+        let cut = rows(&mut w, 101);
+        assert_eq!(cut.len(), 1);
+        assert_eq!(cut[0].values, [7.0, 1.0]);
+        w.push(0, Sample::good(at(2), 5.0));
+        assert_eq!(rows(&mut w, 102)[0].values[0], 7.0, "an older sample does not come back into force");
+    }
+
+    #[test]
+    fn a_silence_longer_than_the_window_begins_a_new_one() {
+        let mut w = windower(3, 1);
+        for s in 0..3 {
+            w.push(0, Sample::good(at(s), 1.0));
+        }
+        rows(&mut w, 3);
+        assert!(w.window().is_some());
+        let far = 1_000_000;
+        w.push(0, Sample::good(at(far), 2.0));
+        let cut = rows(&mut w, far + 1);
+        assert!(cut.len() < 12, "{}", cut.len());
+        assert_eq!(cut.last().map(|r| (r.time, r.values[0])), Some((at(far), 2.0)));
+        assert!(w.window().is_none());
+    }
+
     proptest! {
         /// Rows stand on every grid time from the first to the last, each holds the newest sample not after it, and a
         /// sample is either accepted or called late.
         #[test]
         fn no_sample_is_lost_or_doubled(mut times in prop::collection::vec(0i64..60_000, 1..80)) {
-            let mut w = windower(5, 1);
+            let mut w = windower(100, 1);
             times.sort_unstable();
             times.dedup();
             for t in &times {
