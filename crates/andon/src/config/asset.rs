@@ -1,0 +1,81 @@
+//! `[[asset]]`: a machine that is watched as a whole.
+
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+};
+
+use andon_plant::AssetName;
+use toml::de::DeValue;
+
+use super::{model::ModelConfig, section::Section, tag::TagConfig, value};
+
+/// One asset. Its model keys ([`ModelConfig`]) read as if they were its own: `asset.grid`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AssetConfig {
+    /// What people, NodeIds and URLs call it.
+    pub name: AssetName,
+    /// The folders it stands in, outermost first.
+    pub area: Vec<String>,
+    /// Where `andon fit` wrote its model; none where it is trained here.
+    pub model: Option<PathBuf>,
+    /// How it is modelled and judged.
+    pub detection: ModelConfig,
+    /// Its tags, at least one.
+    pub tags: Vec<TagConfig>,
+}
+
+impl Deref for AssetConfig {
+    type Target = ModelConfig;
+    fn deref(&self) -> &ModelConfig {
+        &self.detection
+    }
+}
+
+impl AssetConfig {
+    /// Reads one asset whose tags are read from `sources`.
+    pub(super) fn read(s: &mut Section<'_, '_>, folder: &Path, sources: &[Option<&str>]) -> Option<Self> {
+        let name = s.required("name", "\"Mixer\"", value::parsed);
+        let area = s.optional("area", area).unwrap_or_default();
+        let model = s.optional("model", value::text).map(|dir| folder.join(dir));
+        warn_of_missing(s, model.as_deref());
+        let detection = ModelConfig::read(s);
+        let tags: Option<Vec<_>> =
+            s.tables("tag", |s| TagConfig::read(s, sources)).and_then(|t| t.into_iter().collect());
+        if tags.as_ref().is_some_and(Vec::is_empty) {
+            s.fault("tag", " is missing: an asset without tags has nothing to watch; add an [[asset.tag]]");
+        }
+        if let Some(mode) = &detection.mode_tag {
+            check_mode_tag(s, mode);
+        }
+        Some(Self { name: name?, area, model, detection, tags: tags? })
+    }
+}
+
+fn warn_of_missing(s: &Section<'_, '_>, model: Option<&Path>) {
+    if let Some(dir) = model.filter(|dir| !dir.is_dir()) {
+        let text = format!(
+            ": there is no folder {}: monitoring does not start until `andon fit --model` has written it; leave the key \
+             out to train here",
+            dir.display()
+        );
+        s.warn("model", text);
+    }
+}
+
+fn check_mode_tag(s: &Section<'_, '_>, mode: &str) {
+    let tags = s.names("tag");
+    if !tags.contains(&Some(mode)) {
+        let names: Vec<&str> = tags.into_iter().flatten().collect();
+        s.fault("mode_tag", format!(" = \"{mode}\" is none of the asset's tags ({})", names.join(", ")));
+    }
+}
+
+fn area(value: &DeValue<'_>) -> Result<Vec<String>, String> {
+    let text = value::text(value)?;
+    let folders: Vec<String> = text.split('/').map(|f| f.trim().to_owned()).collect();
+    if folders.iter().any(String::is_empty) {
+        return Err("a folder between two `/` has no name".to_owned());
+    }
+    Ok(folders)
+}

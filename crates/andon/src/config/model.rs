@@ -1,0 +1,145 @@
+//! The keys that decide how an asset is modelled and judged: part of `[[asset]]`, and all there is in the `model.toml` of
+//! `andon fit` and `andon score`.
+
+use std::{path::Path, time::Duration};
+
+use andon_model::ModelSettings;
+use andon_plant::{Tag, TagName, WindowerSettings, alarm::AlarmSettings};
+
+use super::{
+    alarm,
+    report::{ConfigErrors, Warning},
+    section::Section,
+    tag,
+    threshold::{self, ThresholdStrategy},
+    value,
+};
+
+const FINEST: Duration = Duration::from_millis(1);
+const COARSEST: Duration = Duration::from_secs(86_400);
+const ROWS: std::ops::RangeInclusive<usize> = 8..=10_000;
+
+/// How an asset is modelled and judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelConfig {
+    /// The time between two rows.
+    pub grid: Duration,
+    /// How windows are cut.
+    pub window: WindowConfig,
+    /// The tag that names the operating mode.
+    pub mode_tag: Option<TagName>,
+    /// When an alarm is raised and cleared.
+    pub alarm: AlarmSettings,
+    /// How the threshold is found.
+    pub threshold: ThresholdStrategy,
+    /// The network and its training.
+    pub network: ModelSettings,
+}
+
+/// Rows of a window, and rows between two windows; stride is never above rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowConfig {
+    /// Rows in a window.
+    pub rows: usize,
+    /// Rows between two windows.
+    pub stride: usize,
+}
+
+impl Default for WindowConfig {
+    fn default() -> Self {
+        Self { rows: 100, stride: 1 }
+    }
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            grid: Duration::from_secs(1),
+            window: WindowConfig::default(),
+            mode_tag: None,
+            alarm: alarm::DEFAULT,
+            threshold: ThresholdStrategy::default(),
+            network: ModelSettings::default(),
+        }
+    }
+}
+
+impl ModelConfig {
+    /// How windows are cut, with the usual gap rules.
+    pub fn windower(&self) -> WindowerSettings {
+        WindowerSettings::new(self.grid, self.window.rows, self.window.stride)
+    }
+
+    pub(super) fn read(s: &mut Section<'_, '_>) -> Self {
+        let default = Self::default();
+        let window = s.table("window", WindowConfig::read).unwrap_or_default();
+        Self {
+            grid: s.optional("grid", value::duration(FINEST..=COARSEST)).unwrap_or(default.grid),
+            window,
+            mode_tag: s.optional("mode_tag", value::parsed),
+            alarm: s.table("alarm", alarm::read).unwrap_or(default.alarm),
+            threshold: s.table("threshold", threshold::read).unwrap_or_default(),
+            network: network(s, window.rows).unwrap_or_default(),
+        }
+    }
+}
+
+impl WindowConfig {
+    fn read(s: &mut Section<'_, '_>) -> Self {
+        let default = Self::default();
+        let rows = s.optional("rows", value::whole(ROWS));
+        let refused = rows.is_none() && s.has("rows");
+        let rows = rows.unwrap_or(default.rows);
+        let stride = s.optional("stride", value::whole(1..=*ROWS.end())).unwrap_or(default.stride);
+        if stride > rows && !refused {
+            let rows_key = s.key("rows");
+            let text = format!(
+                " ({stride}) is larger than {rows_key} ({rows}): samples between windows would never be scored; make it \
+                 {rows} or less"
+            );
+            s.fault("stride", text);
+        }
+        Self { rows, stride }
+    }
+}
+
+fn network(s: &mut Section<'_, '_>, rows: usize) -> Option<ModelSettings> {
+    let settings = s.deserialize::<ModelSettings>("network")?;
+    if let Err(e) = settings.check(rows) {
+        s.fault("network", format!(": {e}"));
+    }
+    Some(settings)
+}
+
+/// What `andon fit` and `andon score` are told by `--config model.toml`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FitConfig {
+    /// How the recording is modelled and judged.
+    pub model: ModelConfig,
+    /// What is known of the recording's columns; a column that is not named is an analog tag.
+    pub tags: Vec<Tag>,
+}
+
+impl FitConfig {
+    /// Reads `model.toml`.
+    ///
+    /// # Errors
+    /// Every fault of the file.
+    pub fn load(path: &Path) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| ConfigErrors::unreadable(&file, &e))?;
+        Self::parse(&file, &text)
+    }
+
+    /// Reads the `text` of `file`.
+    ///
+    /// # Errors
+    /// Every fault of the text.
+    pub fn parse(file: &str, text: &str) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        super::parse(file, text, |s| {
+            let model = ModelConfig::read(s);
+            let tags: Option<Vec<Tag>> = s.tables("tag", tag::tag).and_then(|t| t.into_iter().collect());
+            Some(Self { model, tags: tags? })
+        })
+    }
+}

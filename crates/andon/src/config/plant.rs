@@ -1,0 +1,57 @@
+//! `[plant]`: what the plant is called and when its shifts begin.
+
+use toml::de::DeValue;
+
+use super::{section::Section, value};
+
+/// The plant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlantConfig {
+    /// What people call it.
+    pub name: String,
+    /// Minutes after midnight at which shifts begin, rising; empty where the plant has none.
+    pub shifts: Vec<u16>,
+}
+
+impl Default for PlantConfig {
+    fn default() -> Self {
+        Self { name: "Plant".to_owned(), shifts: Vec::new() }
+    }
+}
+
+impl PlantConfig {
+    pub(super) fn read(s: &mut Section<'_, '_>) -> Self {
+        let default = Self::default();
+        let name = s.optional("name", name).unwrap_or(default.name);
+        let shifts = s.optional("shifts", shifts);
+        if shifts.is_some() {
+            s.warn("shifts", " has no effect in this release: it counts alarm budgets, and there are none yet");
+        }
+        Self { name, shifts: shifts.unwrap_or_default() }
+    }
+}
+
+fn name(value: &DeValue<'_>) -> Result<String, String> {
+    let name = value::text(value)?;
+    if name.trim().is_empty() { Err("a plant needs a name people know it by".to_owned()) } else { Ok(name) }
+}
+
+fn shifts(value: &DeValue<'_>) -> Result<Vec<u16>, String> {
+    let items = value.as_array().ok_or("expected a list of times, such as [\"06:00\", \"14:00\", \"22:00\"]")?;
+    let times: Vec<u16> = items.iter().map(|i| time_of_day(i.get_ref())).collect::<Result<_, _>>()?;
+    if times.windows(2).all(|pair| pair[0] < pair[1]) {
+        Ok(times)
+    } else {
+        Err("shifts begin at rising times of day, each once".to_owned())
+    }
+}
+
+fn time_of_day(value: &DeValue<'_>) -> Result<u16, String> {
+    let text = value::text(value)?;
+    let parts = text.split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2);
+    let numbers = parts.and_then(|(h, m)| Some((h.parse::<u16>().ok()?, m.parse::<u16>().ok()?)));
+    match numbers {
+        Some((hour, minute)) if hour < 24 && minute < 60 => Ok(hour * 60 + minute),
+        _ => Err(format!("\"{text}\" is not a time of day: write it as \"06:00\"")),
+    }
+}

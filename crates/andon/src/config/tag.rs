@@ -1,0 +1,70 @@
+//! `[[asset.tag]]`: what a tag measures and where it is read.
+
+use andon_plant::{Range, SourceName, Tag, TagKind};
+use andon_ua_client::NodeAddress;
+use toml::de::DeValue;
+
+use super::{section::Section, value};
+
+/// One tag of an asset and where it is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TagConfig {
+    /// What it measures.
+    pub tag: Tag,
+    /// The source it is read from.
+    pub source: SourceName,
+    /// Its node there.
+    pub node: NodeAddress,
+}
+
+impl TagConfig {
+    /// Reads one tag that must be read from one of `sources`.
+    pub(super) fn read(s: &mut Section<'_, '_>, sources: &[Option<&str>]) -> Option<Self> {
+        let tag = tag(s);
+        let source = s.required("source", "\"plc1\"", |v| known_source(v, sources));
+        let node = s.required("node", "\"nsu=http://plc.example/;s=Line1.Temperature\"", value::parsed);
+        Some(Self { tag: tag?, source: source?, node: node? })
+    }
+}
+
+/// What a tag measures: the keys that `model.toml` has too.
+pub(super) fn tag(s: &mut Section<'_, '_>) -> Option<Tag> {
+    let name = s.required("name", "\"Temperature\"", value::parsed);
+    let unit = s.optional("unit", value::text).unwrap_or_default();
+    let range = s.optional("range", range);
+    let kind = s.optional("kind", kind).unwrap_or_default();
+    Some(Tag { name: name?, unit, range, kind })
+}
+
+fn known_source(value: &DeValue<'_>, sources: &[Option<&str>]) -> Result<SourceName, String> {
+    let name: SourceName = value::parsed(value)?;
+    // That there is no source at all is a fault of its own, said once.
+    if sources.is_empty() || sources.contains(&Some(name.as_str())) {
+        return Ok(name);
+    }
+    let names: Vec<&str> = sources.iter().flatten().copied().collect();
+    Err(format!("there is no [[source]] of that name (there are: {})", names.join(", ")))
+}
+
+fn range(value: &DeValue<'_>) -> Result<Range, String> {
+    let ends: Vec<f64> = match value.as_array() {
+        Some(items) => items.iter().map(|i| value::number(i.get_ref())).collect::<Result<_, _>>()?,
+        None => return Err("expected two numbers, such as [0.0, 150.0]".to_owned()),
+    };
+    match ends[..] {
+        [low, high] if low < high => Range::new(low, high).map_err(|e| e.to_string()),
+        [_, _] => Err("the first number must be below the second".to_owned()),
+        _ => Err("expected two numbers, such as [0.0, 150.0]".to_owned()),
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> Result<TagKind, String> {
+    match value::text(value)?.as_str() {
+        "analog" => Ok(TagKind::Analog),
+        "boolean" => Ok(TagKind::Boolean),
+        "enum" => Ok(TagKind::Enum),
+        "counter" => Ok(TagKind::Counter),
+        "string" => Err("text can't be reconstructed or scored; leave this tag out".to_owned()),
+        _ => Err("is not known; write \"analog\", \"boolean\", \"enum\" or \"counter\"".to_owned()),
+    }
+}

@@ -1,0 +1,326 @@
+//! What a file may say, and what is said of one that may not.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use andon_plant::{TagKind, Timestamp};
+use andon_ua_client::source::{Identity, ReadMode, Security};
+use insta::assert_snapshot;
+
+use super::{Config, FitConfig, Keep, ThresholdStrategy};
+
+/// The least there can be: one source and one asset with one tag.
+const LEAST: &str = r#"
+[[source]]
+name = "plc1"
+endpoint = "opc.tcp://10.0.0.5:4840"
+[[asset]]
+name = "Mixer"
+[[asset.tag]]
+name = "Temperature"
+source = "plc1"
+node = "nsu=http://plc.example/;s=Line1.Mixer.Temperature"
+"#;
+
+fn read(text: &str) -> Result<(Config, String), String> {
+    let read = Config::parse("andon.toml", text, Path::new("/etc/andon"));
+    read.map(|(config, warnings)| (config, lines(&warnings))).map_err(|e| e.to_string())
+}
+
+fn lines<T: ToString>(all: &[T]) -> String {
+    all.iter().map(T::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn config(text: &str) -> Config {
+    read(text).unwrap().0
+}
+
+/// The faults of the least file with `from` replaced by `to`.
+fn faults(from: &str, to: &str) -> String {
+    assert!(LEAST.contains(from), "{from}");
+    read(&LEAST.replacen(from, to, 1)).unwrap_err()
+}
+
+/// The faults of the least file with `more` lines in its asset.
+fn asset_faults(more: &str) -> String {
+    faults("name = \"Mixer\"", &format!("name = \"Mixer\"\n{more}"))
+}
+
+/// The faults of the least file with `more` lines in its source.
+fn source_faults(more: &str) -> String {
+    faults("name = \"plc1\"", &format!("name = \"plc1\"\n{more}"))
+}
+
+#[test]
+fn the_least_file_has_sound_defaults() {
+    let c = config(LEAST);
+    assert_eq!(c.http.listen, SocketAddr::from(([127, 0, 0, 1], 8080)));
+    assert_eq!(c.opcua.listen, SocketAddr::from(([127, 0, 0, 1], 4850)));
+    assert_eq!(c.store.url.main_path(), Path::new("/etc/andon/andon.db"));
+    assert_eq!(c.store.retention.alarms, Keep::Forever);
+    let asset = &c.assets[0];
+    assert_eq!((asset.grid, asset.window.rows, asset.window.stride), (Duration::from_secs(1), 100, 1));
+    assert_eq!(asset.windower().hold, Duration::from_secs(3));
+    assert_eq!(asset.threshold, ThresholdStrategy::Ewma);
+    assert_eq!(asset.alarm.off_delay, Duration::from_secs(30));
+    assert_eq!(asset.tags[0].tag.kind, TagKind::Analog);
+    assert_eq!(c.sources[0].security, Security::None);
+    assert_eq!(c.sources[0].identity, Identity::Anonymous);
+    assert!(read(LEAST).unwrap().1.is_empty());
+}
+
+#[test]
+fn the_example_is_read_whole_and_says_what_has_no_effect_yet() {
+    let text = include_str!("../../../../config/andon.example.toml");
+    let (c, warnings) = Config::parse("andon.example.toml", text, Path::new("plant")).unwrap();
+    assert_eq!(c.plant.name, "Bottling hall 2");
+    assert_eq!(c.plant.shifts, [360, 840, 1320]);
+    assert_eq!(c.sources[0].read, ReadMode::Subscribe { interval: Duration::from_millis(100) });
+    let asset = &c.assets[0];
+    assert_eq!(asset.area, ["Hall 2", "Line 1"]);
+    assert_eq!(asset.model.as_deref(), Some(Path::new("plant/models/mixer")));
+    assert_eq!(asset.mode_tag.as_deref(), Some("State"));
+    assert_eq!(asset.network.training.seed, 1);
+    assert_eq!(asset.tags[0].tag.range.unwrap().high(), 150.0);
+    assert_eq!(asset.tags[2].tag.kind, TagKind::Enum);
+    assert_snapshot!(lines(&warnings), @r##"
+    andon.example.toml:6: plant.shifts has no effect in this release: it counts alarm budgets, and there are none yet
+    andon.example.toml:36: asset[Mixer].model: there is no folder plant/models/mixer: monitoring does not start until `andon fit --model` has written it; leave the key out to train here
+    andon.example.toml:39: asset[Mixer].threshold.strategy = "ensemble" runs as "ewma" in this release: there is nothing to combine yet
+    andon.example.toml:39: asset[Mixer].threshold.budget has no effect in this release: the threshold follows the scores, not a count of alarms
+    "##);
+}
+
+#[test]
+fn the_model_example_is_read_whole() {
+    let text = include_str!("../../../../config/model.example.toml");
+    let (fit, warnings) = FitConfig::parse("model.example.toml", text).unwrap();
+    assert_eq!(fit.model.mode_tag.as_deref(), Some("State"));
+    assert_eq!(fit.tags.len(), 2);
+    assert!(warnings.is_empty());
+}
+
+#[test]
+fn the_container_file_is_read_whole() {
+    let text = include_str!("../../../../config/docker.toml");
+    let (c, _) = Config::parse("docker.toml", text, Path::new("/etc/andon")).unwrap();
+    assert!(!c.http.listen.ip().is_loopback());
+    assert!(c.store.url.main_path().is_absolute());
+}
+
+#[test]
+fn every_fault_is_reported_at_once_in_the_order_of_lines() {
+    let text = r#"
+[plant]
+nam = "Hall"
+shifts = ["14:00", "06:00"]
+[store]
+url = "postgres://andon:secret@db/andon"
+retention = { samples = "90 fortnights", score = "2y" }
+[http]
+listen = "0.0.0.0:8080"
+[opcua]
+listen = 4850
+[[source]]
+name = "plc1"
+endpoint = "http://ann:secret@10.0.0.5"
+security = "Basic128Rsa15/Sign"
+read = { subscribe = "100ms", poll = "1s" }
+[[source]]
+name = "plc1"
+endpoint = "opc.tcp://10.0.0.6:99999"
+[[asset]]
+name = "Line 1/Mixer"
+grid = "1 s and a bit"
+window = { rows = 6, stride = 200 }
+mode_tag = "Stat"
+alarm = { on_delay = 5, hysteresis = -0.5, delay = "1s" }
+threshold = { strategy = "gmm" }
+[[asset.tag]]
+name = "State"
+source = "plc2"
+node = "Line1.Mixer.State"
+kind = "string"
+range = [10, 0]
+[[asset]]
+grid = 1
+[assets]
+"#;
+    assert_snapshot!(read(text).unwrap_err(), @r##"
+    andon.toml:3: plant.nam is not a known key; did you mean `name`?
+    andon.toml:4: plant.shifts = ["14:00", "06:00"]: shifts begin at rising times of day, each once
+    andon.toml:6: store.url `postgres://...@db/andon`: this release stores in SQLite only; write `sqlite://andon.db`
+    andon.toml:7: store.retention.samples = "90 fortnights": is not a time span: write a number and a unit, such as "100ms", "5s" or "90d", or "forever"
+    andon.toml:7: store.retention.score is not a known key; did you mean `scores`?
+    andon.toml:9: http.listen = "0.0.0.0:8080" is reachable from other machines, and this release has neither users nor TLS: anyone there could acknowledge alarms; listen on 127.0.0.1:8080 and let a proxy with a login in front (in a container see protected_by)
+    andon.toml:11: opcua.listen = 4850: expected a string in quotes, found a whole number
+    andon.toml:14: source[plc1].endpoint = "http://...@10.0.0.5": an endpoint begins with opc.tcp://, such as "opc.tcp://10.0.0.5:4840"
+    andon.toml:15: source[plc1].security = "Basic128Rsa15/Sign": security `Basic128Rsa15/Sign` is refused: write `None`, or one of the policies Basic256Sha256, Aes128_Sha256_RsaOaep and Aes256_Sha256_RsaPss with a mode, such as `Basic256Sha256/SignAndEncrypt` or `Basic256Sha256/Sign`
+    andon.toml:16: source[plc1].read has both subscribe and poll: a source is read in one way; keep one of them
+    andon.toml:17: source[plc1] is there twice: give each its own name
+    andon.toml:19: source[plc1].endpoint = "opc.tcp://10.0.0.6:99999": has no port a server can listen at (1 to 65535)
+    andon.toml:21: asset[Line 1/Mixer].name = "Line 1/Mixer": asset name `Line 1/Mixer` is refused: `/` separates the levels of a NodeId; use another character
+    andon.toml:22: asset[Line 1/Mixer].grid = "1 s and a bit": is not a time span: write a number and a unit, such as "100ms", "5s" or "90d"
+    andon.toml:23: asset[Line 1/Mixer].window.rows = 6: must be from 8 to 10000
+    andon.toml:24: asset[Line 1/Mixer].mode_tag = "Stat" is none of the asset's tags (State)
+    andon.toml:25: asset[Line 1/Mixer].alarm.hysteresis = -0.5: must be from 0 to below 16, in units of the score, or an alarm never clears
+    andon.toml:25: asset[Line 1/Mixer].alarm.on_delay = 5: expected a time span in quotes, such as "5s", found a whole number
+    andon.toml:25: asset[Line 1/Mixer].alarm.delay is not a known key; known here: hysteresis, on_delay, off_delay
+    andon.toml:26: asset[Line 1/Mixer].threshold.strategy = "gmm": is not in this release; use "ewma"
+    andon.toml:29: asset[Line 1/Mixer].tag[State].source = "plc2": there is no [[source]] of that name (there are: plc1, plc1)
+    andon.toml:30: asset[Line 1/Mixer].tag[State].node = "Line1.Mixer.State": `Line1.Mixer.State` is not a node: there is no identifier; write `nsu=<namespace URI>;s=<name>`, `ns=2;i=5` or `i=2258`
+    andon.toml:31: asset[Line 1/Mixer].tag[State].kind = "string": text can't be reconstructed or scored; leave this tag out
+    andon.toml:32: asset[Line 1/Mixer].tag[State].range = [10, 0]: the first number must be below the second
+    andon.toml:33: asset[#2].name is missing: write, for example, name = "Mixer"
+    andon.toml:33: asset[#2].tag is missing: an asset without tags has nothing to watch; add an [[asset.tag]]
+    andon.toml:34: asset[#2].grid = 1: expected a time span in quotes, such as "5s", found a whole number
+    andon.toml:35: assets is not a known key; did you mean `asset`?
+    "##);
+}
+
+#[test]
+fn a_stride_beyond_the_window_says_what_would_be_lost() {
+    assert_snapshot!(asset_faults("window = { rows = 8, stride = 10 }"), @r##"
+    andon.toml:7: asset[Mixer].window.stride (10) is larger than asset[Mixer].window.rows (8): samples between windows would never be scored; make it 8 or less
+    "##);
+}
+
+#[test]
+fn a_broken_line_is_all_that_is_said() {
+    assert_snapshot!(read("[plant]\nname = Hall\n[http\nlisten = 1\n").unwrap_err(), @r##"
+    andon.toml:2: is not TOML: string values must be quoted, expected literal string
+    andon.toml:3: is not TOML: unclosed table, expected `]`
+    "##);
+}
+
+#[test]
+fn an_empty_file_says_what_is_needed() {
+    assert_snapshot!(read("").unwrap_err(), @r##"
+    andon.toml:1: source is missing: there is nothing to read; add a [[source]] with a name and an endpoint
+    andon.toml:1: asset is missing: there is nothing to watch; `andon browse ENDPOINT` writes an [[asset]] for you
+    "##);
+}
+
+#[test]
+fn a_password_in_the_file_is_refused_and_not_repeated() {
+    let said = source_faults("security = \"Basic256Sha256/SignAndEncrypt\"\nuser = \"ann\"\npassword = \"hunter2\"");
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_snapshot!(said, @r##"
+    andon.toml:6: source[plc1].password is refused: a configuration file is copied and shown around; write password_file = "PATH" or password_env = "VARIABLE" instead, and change the password
+    "##);
+}
+
+#[test]
+fn a_password_is_not_sent_in_the_open() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("word"), "hunter2\n").unwrap();
+    let with = |security: &str| {
+        let more = format!("name = \"plc1\"\nsecurity = \"{security}\"\nuser = \"ann\"\npassword_file = \"word\"");
+        Config::parse("andon.toml", &LEAST.replacen("name = \"plc1\"", &more, 1), folder.path())
+    };
+    assert_snapshot!(with("None").unwrap_err(), @r##"
+    andon.toml:5: source[plc1].user with security = "None" would send the password readable to all; use a security policy
+    "##);
+    let (c, _) = with("Basic256Sha256/SignAndEncrypt").unwrap();
+    assert_eq!(c.sources[0].identity, Identity::UserName { user: "ann".into(), password: "hunter2".into() });
+}
+
+#[test]
+fn a_password_that_is_nowhere_is_said_of_its_user() {
+    let secured = "security = \"Basic256Sha256/SignAndEncrypt\"\nuser = \"ann\"";
+    assert_snapshot!(source_faults(secured), @r##"
+    andon.toml:5: source[plc1].user = "ann" has no password: add password_file or password_env
+    "##);
+    let gone = format!("{secured}\npassword_file = \"no-such-file\"");
+    assert!(source_faults(&gone).contains("the password file /etc/andon/no-such-file can't be read"));
+    let unset = format!("{secured}\npassword_env = \"ANDON_TEST_IS_NOT_SET\"");
+    assert!(source_faults(&unset).contains("the environment variable ANDON_TEST_IS_NOT_SET is not set"));
+}
+
+#[test]
+fn a_user_in_the_endpoint_is_refused_and_not_repeated() {
+    let said = faults("opc.tcp://10.0.0.5", "opc.tcp://ann:hunter2@10.0.0.5");
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_snapshot!(said, @r##"
+    andon.toml:4: source[plc1].endpoint = "opc.tcp://...@10.0.0.5:4840": a user does not belong in the endpoint: write user and password_file
+    "##);
+}
+
+#[test]
+fn endpoints_may_have_paths_and_address_literals() {
+    for endpoint in ["opc.tcp://plc", "opc.tcp://plc/a/b", "opc.tcp://[::1]:4840/x", "opc.tcp://[::1]"] {
+        let text = LEAST.replacen("opc.tcp://10.0.0.5:4840", endpoint, 1);
+        assert_eq!(config(&text).sources[0].endpoint, endpoint);
+    }
+}
+
+#[test]
+fn another_address_needs_a_container_around_it() {
+    let listen = "[http]\nlisten = \"0.0.0.0:8080\"\n";
+    assert_snapshot!(read(&format!("{listen}{LEAST}")).unwrap_err(), @r##"
+    andon.toml:2: http.listen = "0.0.0.0:8080" is reachable from other machines, and this release has neither users nor TLS: anyone there could acknowledge alarms; listen on 127.0.0.1:8080 and let a proxy with a login in front (in a container see protected_by)
+    "##);
+    let vouched = format!("{listen}protected_by = \"container\"\n{LEAST}");
+    assert_snapshot!(read(&vouched).unwrap().1, @r##"
+    andon.toml:3: http.protected_by = "container": whoever reaches 0.0.0.0:8080 reads everything and acknowledges alarms, without a login and unencrypted; publish the port to the host's 127.0.0.1 only
+    "##);
+    assert_snapshot!(read(&format!("{listen}protected_by = \"luck\"\n{LEAST}")).unwrap_err(), @r##"
+    andon.toml:2: http.listen = "0.0.0.0:8080" is reachable from other machines, and this release has neither users nor TLS: anyone there could acknowledge alarms; listen on 127.0.0.1:8080 and let a proxy with a login in front (in a container see protected_by)
+    andon.toml:3: http.protected_by = "luck": the one answer is "container"; or leave the key out and listen on 127.0.0.1
+    "##);
+}
+
+#[test]
+fn two_servers_do_not_share_a_port() {
+    assert_snapshot!(read(&format!("[opcua]\nlisten = \"localhost:8080\"\n{LEAST}")).unwrap_err(), @r##"
+    andon.toml:1: opcua.listen = "127.0.0.1:8080" is taken by http.listen: use another port
+    "##);
+    config(&format!("[http]\nlisten = \"localhost:0\"\n[opcua]\nlisten = \"localhost:0\"\n{LEAST}"));
+}
+
+#[test]
+fn an_asset_without_tags_has_nothing_to_watch() {
+    assert_snapshot!(read(LEAST.split("[[asset.tag]]").next().unwrap()).unwrap_err(), @r##"
+    andon.toml:5: asset[Mixer].tag is missing: an asset without tags has nothing to watch; add an [[asset.tag]]
+    "##);
+}
+
+#[test]
+fn a_single_bracket_is_told_from_a_double_one() {
+    assert_snapshot!(faults("[[source]]", "[source]"), @r##"
+    andon.toml:2: source: expected [[source]] with double brackets: there may be several
+    "##);
+}
+
+#[test]
+fn settings_of_the_network_are_checked_by_the_model() {
+    assert_snapshot!(asset_faults("network = { training = { batch = 0 } }"), @r##"
+    andon.toml:7: asset[Mixer].network: training.batch is 0: it must be at least 1
+    "##);
+    assert_snapshot!(asset_faults("[asset.network.training]\nepochs = \"many\""), @r##"
+    andon.toml:8: asset[Mixer].network: invalid type: string "many", expected usize
+    "##);
+    let said = asset_faults("[asset.network.training]\nepoch = 3");
+    assert!(said.starts_with("andon.toml:8: asset[Mixer].network: unknown field `epoch`"), "{said}");
+}
+
+#[test]
+fn keys_of_an_asset_are_not_keys_of_a_model_file() {
+    let said = FitConfig::parse("model.toml", "name = \"Mixer\"\ngrid = \"2s\"\nwindos = { rows = 50 }").unwrap_err();
+    assert_snapshot!(said, @r##"
+    model.toml:1: name is not a known key; known here: window, grid, mode_tag, alarm, threshold, network, tag
+    model.toml:3: windos is not a known key; did you mean `window`?
+    "##);
+}
+
+#[test]
+fn retention_counts_back_from_the_present() {
+    let c = config(&format!("[store]\nretention = {{ samples = \"1d\", scores = \"forever\" }}\n{LEAST}"));
+    let since = c.store.retention.since(Timestamp::from_secs(86_400 + 60));
+    assert_eq!((since.samples, since.scores), (Some(Timestamp::from_secs(60)), None));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let said = Config::load(Path::new("no/such/andon.toml")).unwrap_err().to_string();
+    assert!(said.starts_with("no/such/andon.toml: can't be read: "), "{said}");
+}
