@@ -1,0 +1,44 @@
+/** Facts about an asset that more than one page shows. */
+
+import { html, nothing, type TemplateResult } from "lit-html";
+import type { Asset, Training } from "../api/types";
+import { clockTime, longSpan } from "../words/time";
+import { shareBar } from "./bars";
+
+export function trainingBar(training: Training | null): TemplateResult {
+  if (!training) return html`<p class="training">Learning: collecting normal operation</p>`;
+  const { epoch, epochs, loss, eta_s } = training;
+  return html`<div
+    class="training"
+    role="progressbar"
+    aria-label="Training"
+    aria-valuemin="0"
+    aria-valuemax=${epochs}
+    aria-valuenow=${epoch}
+    data-testid="training"
+  >
+    <p>
+      Learning: epoch ${epoch} of ${epochs}${loss === null ? nothing : `, loss ${loss.toPrecision(3)}`}${
+        eta_s === null ? nothing : `, ${longSpan(Math.max(1, Math.round(eta_s)))} left`
+      }
+    </p>
+    ${shareBar(epochs > 0 ? epoch / epochs : 0)}
+  </div>`;
+}
+
+export function modelCard(asset: Asset, nowMs: number): TemplateResult {
+  const { model } = asset;
+  return html`<section class="panel" aria-label="Model">
+    <h2>Model</h2>
+    ${model
+      ? html`<dl class="facts rows">
+          <div><dt>Version</dt><dd>${model.version}</dd></div>
+          <div><dt>Trained</dt><dd>${clockTime(Date.parse(model.trained_at), nowMs)}</dd></div>
+          ${typeof model.rows === "number" ? html`<div><dt>Rows</dt><dd>${model.rows.toLocaleString("en-US")}</dd></div>` : nothing}
+          <div><dt>Tags</dt><dd>${asset.tags.length}</dd></div>
+          <div><dt>Grid</dt><dd>${asset.grid_s} s</dd></div>
+        </dl>`
+      : html`<p class="muted">No model yet: verdicts begin when one is trained.</p>`}
+    ${asset.state === "Learning" || asset.training ? trainingBar(asset.training) : nothing}
+  </section>`;
+}
