@@ -1,1 +1,45 @@
-//! Histories and alarms in SQLite.
+//! Histories, verdicts, alarms and models in SQLite.
+//!
+//! Two files: `andon.db` holds alarms with their journal, models and runtime state; `andon.samples.db` beside it holds
+//! samples and scores. Each has one writer task with a bounded queue and a small pool of read-only connections, so a
+//! busy historian never blocks an acknowledge, and readers and writers never wait for each other (WAL). In reading order:
+//!
+//! * [`url`]: where the store is.
+//! * [`error`]: what can go wrong.
+//! * [`store`]: open, flush, close, sizes.
+//! * `file` and `writer`: the settings and the one writer of a database file.
+//! * `tables`: every change there is, one variant each; its queries are in the module of its table family.
+//! * [`series`]: what is asked of a history, and how a long one is thinned.
+//! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
+//!
+//! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
+//! one module, one variant in `tables` and a migration.
+
+pub mod alarms;
+pub mod error;
+pub mod expected;
+mod file;
+pub mod models;
+pub mod retention;
+pub mod samples;
+pub mod scores;
+pub mod series;
+pub mod state;
+pub mod store;
+mod tables;
+pub mod url;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Page};
+pub use error::StoreError;
+pub use expected::ExpectedPoint;
+pub use models::{Model, ModelInfo, NewModel};
+pub use retention::{KeepSince, Pruned};
+pub use scores::ScorePoint;
+pub use series::SeriesQuery;
+pub use store::{Store, StoreStats};
+pub use url::{StoreUrl, StoreUrlError};
+pub use writer::WriterStats;

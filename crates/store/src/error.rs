@@ -1,0 +1,122 @@
+//! What can go wrong in the store, with the way out.
+
+use std::path::PathBuf;
+
+use andon_plant::{AlarmId, AssetName, Timestamp};
+
+/// The store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder of the database can't be made.
+    #[error("the folder {path} can't be made: {source}; make it or change `store.url`")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file can't be opened or created.
+    #[error("{path} can't be opened: {source}; check that this user may read and write the file and its folder")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The file is something else.
+    #[error("{path} is not an SQLite database; move it away or change `store.url`")]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by a newer version.
+    #[error(
+        "{path} was written by a newer version (migration {migration} is not known here); start that version, or restore a backup of before it"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The first migration that is not known here.
+        migration: i64,
+    },
+    /// The file's tables can't be brought up to date. Each migration is one transaction: the file is as it was.
+    #[error("{path} can't be migrated: {source}; the file is unchanged, restore a backup or move it away")]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// SQLite refused a statement.
+    #[error("the database failed: {0}")]
+    Database(sqlx::Error),
+    /// A row breaks an invariant.
+    #[error("row {id} of table {table} is broken: {reason}; restore a backup, or delete the row")]
+    BrokenRow {
+        /// The table.
+        table: &'static str,
+        /// The row's key.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A verdict has a score that is not a number; none of its batch was stored.
+    #[error("the verdict on {asset} at {time} has the score {score}: only finite scores are stored")]
+    NotFinite {
+        /// The asset.
+        asset: AssetName,
+        /// The verdict's time.
+        time: Timestamp,
+        /// The score.
+        score: f64,
+    },
+    /// There is no such alarm to update.
+    #[error("there is no alarm {}", .0.0)]
+    NoSuchAlarm(AlarmId),
+    /// There is no such model to activate.
+    #[error("there is no version {version} of a model of {asset}")]
+    NoSuchModel {
+        /// The asset.
+        asset: AssetName,
+        /// The version.
+        version: i64,
+    },
+    /// A value can't be written as JSON, or what is stored can't be read as the type asked for.
+    #[error("the state `{key}` can't be converted: {source}")]
+    State {
+        /// The key.
+        key: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The store has been closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolClosed => StoreError::Closed,
+            other => StoreError::Database(other),
+        }
+    }
+}
+
+impl StoreError {
+    pub(crate) fn broken(table: &'static str, id: impl ToString, reason: impl ToString) -> Self {
+        StoreError::BrokenRow { table, id: id.to_string(), reason: reason.to_string() }
+    }
+
+    /// SQLite's primary result code, where SQLite itself refused.
+    pub(crate) fn sqlite_code(&self) -> Option<i32> {
+        let StoreError::Database(error) = self else { return None };
+        sqlite_code(error)
+    }
+}
+
+/// SQLite's primary result code: the low byte of the extended one (<https://sqlite.org/rescode.html>).
+pub(crate) fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
+    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xFF)
+}

@@ -1,0 +1,118 @@
+//! One database file: its settings, its migrations, and what is refused.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::error::{StoreError, sqlite_code};
+
+/// SQLite's code for a file that is not a database.
+const NOT_A_DATABASE: i32 = 26;
+/// How long SQLite itself waits for another process's lock before it says busy.
+const BUSY: Duration = Duration::from_secs(5);
+/// The same for the writer, which then tries again for as long as it takes and says so in the log.
+const WRITER_BUSY: Duration = Duration::from_secs(1);
+const READERS: u32 = 4;
+
+/// One of the store's two files.
+#[derive(Debug)]
+pub(crate) struct DatabaseFile {
+    /// What it is called in logs and metrics.
+    pub(crate) name: &'static str,
+    migrations: Migrator,
+    synchronous: SqliteSynchronous,
+}
+
+/// Alarms, models and state. `synchronous = full`: with a WAL every commit is flushed to the disk, so a transition that was
+/// acknowledged survives kill -9 and power loss. Commits are few and small here.
+pub(crate) static MAIN: DatabaseFile = DatabaseFile {
+    name: "main",
+    migrations: sqlx::migrate!("../../migrations/sqlite/main"),
+    synchronous: SqliteSynchronous::Full,
+};
+
+/// Samples and scores. `synchronous = normal`: with a WAL the disk is flushed at checkpoints only. A commit survives
+/// kill -9; a power loss can take the last of them, never the file's soundness (<https://sqlite.org/pragma.html#pragma_synchronous>).
+pub(crate) static SAMPLES: DatabaseFile = DatabaseFile {
+    name: "samples",
+    migrations: sqlx::migrate!("../../migrations/sqlite/samples"),
+    synchronous: SqliteSynchronous::Normal,
+};
+
+impl DatabaseFile {
+    /// Refuses a file that is not SQLite or was written by a newer version, and changes nothing.
+    pub(crate) async fn inspect(&self, path: &Path) -> Result<(), StoreError> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let applied = applied_migrations(path).await.map_err(|source| opening(path, source))?;
+        match applied.into_iter().find(|version| !self.migrations.version_exists(*version)) {
+            Some(migration) => Err(StoreError::Newer { path: path.to_owned(), migration }),
+            None => Ok(()),
+        }
+    }
+
+    /// Brings the tables up to date; each migration is one transaction.
+    pub(crate) async fn migrate(&self, path: &Path) -> Result<(), StoreError> {
+        let mut conn = self.options(path).connect().await.map_err(|source| opening(path, source))?;
+        let done = self.migrations.run(&mut conn).await;
+        done.map_err(|source| StoreError::Migrate { path: path.to_owned(), source })?;
+        Ok(conn.close().await?)
+    }
+
+    /// The writer's connection.
+    pub(crate) async fn writer(&self, path: &Path) -> Result<SqliteConnection, StoreError> {
+        Ok(self.options(path).busy_timeout(WRITER_BUSY).connect().await?)
+    }
+
+    /// A small pool that can only read. With a WAL it never waits for the writer, nor the writer for it.
+    pub(crate) async fn readers(&self, path: &Path) -> Result<SqlitePool, StoreError> {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+        let pool = SqlitePoolOptions::new().max_connections(READERS);
+        Ok(pool.connect_with(options.disable_statement_logging()).await?)
+    }
+
+    fn options(&self, path: &Path) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(self.synchronous)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            // A log that grew while a reader held it is cut back instead of kept for good.
+            .pragma("journal_size_limit", "67108864")
+            .disable_statement_logging()
+    }
+}
+
+/// The versions of the migrations a file has had, oldest first; none where it has no tables yet.
+async fn applied_migrations(path: &Path) -> Result<Vec<i64>, sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY);
+    let mut conn = options.disable_statement_logging().connect().await?;
+    // These two are not checked queries: the table is sqlx's own and not there in a new file.
+    let migrated = sqlx::query("select 1 from sqlite_master where type = 'table' and name = '_sqlx_migrations'")
+        .fetch_optional(&mut conn)
+        .await?;
+    let versions = match migrated {
+        Some(_) => {
+            sqlx::query_scalar("select version from _sqlx_migrations order by version").fetch_all(&mut conn).await?
+        }
+        None => Vec::new(),
+    };
+    conn.close().await?;
+    Ok(versions)
+}
+
+fn opening(path: &Path, source: sqlx::Error) -> StoreError {
+    let path = path.to_owned();
+    if sqlite_code(&source) == Some(NOT_A_DATABASE) {
+        StoreError::NotADatabase { path }
+    } else {
+        StoreError::Open { path, source }
+    }
+}

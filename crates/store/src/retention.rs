@@ -1,0 +1,122 @@
+//! How long histories are kept: what is older is deleted in small steps, so that new rows never wait long.
+
+use andon_plant::Timestamp;
+use sqlx::SqliteConnection;
+
+use crate::{error::StoreError, store::Store, tables::SeriesWrite};
+
+/// Rows deleted in one step.
+pub(crate) const CHUNK: i64 = 5_000;
+
+/// Since when rows are kept; none keeps all. Alarms, journal and models are kept for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeepSince {
+    /// Samples from this time on.
+    pub samples: Option<Timestamp>,
+    /// Scores, with what was expected of each tag, from this time on.
+    pub scores: Option<Timestamp>,
+}
+
+/// How many rows were deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Samples.
+    pub samples: u64,
+    /// Rows of scores and of tags' expected values.
+    pub scores: u64,
+}
+
+impl Store {
+    /// Deletes what is older than `keep` says. The files keep their size; new rows fill the room.
+    ///
+    /// # Errors
+    /// If the database fails or the store is closed; what was deleted until then stays deleted.
+    #[tracing::instrument(name = "store.retention.prune", skip_all)]
+    pub async fn prune(&self, keep: KeepSince) -> Result<Pruned, StoreError> {
+        let mut pruned = Pruned::default();
+        if let Some(before) = keep.samples {
+            pruned.samples = self.prune_all(|| SeriesWrite::PruneSamples { before }).await?;
+        }
+        if let Some(before) = keep.scores {
+            pruned.scores = self.prune_all(|| SeriesWrite::PruneScores { before }).await?;
+        }
+        Ok(pruned)
+    }
+
+    async fn prune_all(&self, step: impl Fn() -> SeriesWrite) -> Result<u64, StoreError> {
+        let mut total = 0;
+        loop {
+            match self.series().commit(step()).await? {
+                0 => return Ok(total),
+                deleted => total += deleted.unsigned_abs(),
+            }
+        }
+    }
+}
+
+/// One step: the oldest samples of one tag that has any to delete. 0 when none has.
+pub(crate) async fn delete_samples(conn: &mut SqliteConnection, before: Timestamp) -> Result<i64, StoreError> {
+    let before_us = before.as_micros();
+    let tag = sqlx::query_scalar!(
+        r#"select id as "id!" from tag
+           where exists (select 1 from sample where tag_id = tag.id and time_us < ?) limit 1"#,
+        before_us
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(tag) = tag else { return Ok(0) };
+    let deleted = sqlx::query!(
+        "delete from sample where tag_id = ?1 and time_us < coalesce(
+             (select time_us from sample where tag_id = ?1 and time_us < ?2 order by time_us limit 1 offset ?3), ?2)",
+        tag,
+        before_us,
+        CHUNK
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected() as i64)
+}
+
+/// One step: the oldest scores of one asset, or then the oldest expected values of one tag. 0 when there are none.
+pub(crate) async fn delete_scores(conn: &mut SqliteConnection, before: Timestamp) -> Result<i64, StoreError> {
+    let before_us = before.as_micros();
+    let asset = sqlx::query_scalar!(
+        r#"select id as "id!" from asset
+           where exists (select 1 from score where asset_id = asset.id and time_us < ?) limit 1"#,
+        before_us
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(asset) = asset else { return delete_expected(conn, before_us).await };
+    let deleted = sqlx::query!(
+        "delete from score where asset_id = ?1 and time_us < coalesce(
+             (select time_us from score where asset_id = ?1 and time_us < ?2 order by time_us limit 1 offset ?3), ?2)",
+        asset,
+        before_us,
+        CHUNK
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected() as i64)
+}
+
+async fn delete_expected(conn: &mut SqliteConnection, before_us: i64) -> Result<i64, StoreError> {
+    let tag = sqlx::query_scalar!(
+        r#"select id as "id!" from tag
+           where exists (select 1 from tag_score where tag_id = tag.id and time_us < ?) limit 1"#,
+        before_us
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(tag) = tag else { return Ok(0) };
+    let deleted = sqlx::query!(
+        "delete from tag_score where tag_id = ?1 and time_us < coalesce(
+             (select time_us from tag_score where tag_id = ?1 and time_us < ?2 order by time_us limit 1 offset ?3), ?2)",
+        tag,
+        before_us,
+        CHUNK
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected() as i64)
+}

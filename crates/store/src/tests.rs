@@ -1,0 +1,116 @@
+//! The store as its callers see it, on files in a temporary folder.
+
+mod alarms;
+mod crash;
+mod histories;
+mod refusals;
+mod restart;
+mod writing;
+
+use andon_plant::{
+    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, Mode, Sample, StatusCode, TagKey, TagName,
+    TagSample, TagVerdict, Timestamp, Verdict,
+    alarm::{Contribution, Phase, Transition},
+};
+use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
+
+use crate::{SeriesQuery, Store, StoreError, StoreUrl};
+
+const EVER: (Timestamp, Timestamp) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
+const ALL: SeriesQuery = SeriesQuery { max_points: None, limit: None, newest_first: false };
+
+fn url(folder: &TempDir) -> StoreUrl {
+    StoreUrl::at(folder.path().join("andon.db")).unwrap()
+}
+
+async fn try_open(folder: &TempDir) -> Result<Store, StoreError> {
+    Store::open(&url(folder), &TaskTracker::new()).await
+}
+
+async fn open(folder: &TempDir) -> Store {
+    try_open(folder).await.unwrap()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Changes a file behind the store's back.
+async fn meddle(folder: &TempDir, file: &str, sql: &'static str) {
+    use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+    let mut conn =
+        SqliteConnectOptions::new().filename(folder.path().join(file)).foreign_keys(false).connect().await.unwrap();
+    sqlx::query(sql).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+}
+
+fn at(s: i64) -> Timestamp {
+    Timestamp::from_secs(s)
+}
+
+fn asset() -> AssetName {
+    AssetName::new("Mixer").unwrap()
+}
+
+fn key(tag: &str) -> TagKey {
+    TagKey { asset: asset(), tag: TagName::new(tag).unwrap() }
+}
+
+fn sample(tag: &str, time: Timestamp, value: f64) -> TagSample {
+    TagSample { key: key(tag), sample: Sample::good(time, value) }
+}
+
+fn verdict(time: Timestamp, score: f64, tags: usize) -> Verdict {
+    let tags = (0..tags)
+        .map(|n| TagVerdict {
+            tag: TagName::new(&format!("Tag{n}")).unwrap(),
+            value: 20.0 + score,
+            expected: 20.0,
+            expected_low: 19.0,
+            expected_high: 21.0,
+            residual: score,
+            contribution: 1.0 / tags as f64,
+            imputed: n % 2 == 1,
+        })
+        .collect();
+    Verdict {
+        asset: asset(),
+        time,
+        score,
+        threshold: 3.0,
+        probability: 0.999,
+        probability_low: 0.99,
+        probability_high: 0.9999,
+        mode: Mode::Known("mixing".to_owned()),
+        imputed: 0.25,
+        status: StatusCode::UNCERTAIN_SUBSTITUTE_VALUE,
+        tags,
+    }
+}
+
+fn alarm(raised_at: Timestamp) -> Alarm {
+    Alarm {
+        id: AlarmId(0),
+        asset: asset(),
+        condition: Condition::Score,
+        state: AlarmState { phase: Phase::Active, acknowledged: false },
+        severity: 700,
+        message: "Temperature is 5 degC above what was expected".to_owned(),
+        raised_at,
+        cleared_at: None,
+        acknowledged_at: None,
+        acknowledged_by: None,
+        contributions: vec![Contribution {
+            tag: TagName::new("Temperature").unwrap(),
+            share: 0.1 + 0.2,
+            value: 65.0,
+            expected: 60.0,
+            unit: "degC".to_owned(),
+        }],
+    }
+}
+
+fn entry(time: Timestamp, transition: Transition) -> JournalEntry {
+    JournalEntry { alarm: AlarmId(0), time, transition, by: None, comment: None }
+}

@@ -1,0 +1,64 @@
+//! The process is killed in the middle of writing.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use super::*;
+
+/// The example that writes for ever; cargo puts it beside the tests.
+fn writer(folder: &TempDir) -> Child {
+    let test = std::env::current_exe().unwrap();
+    let built = test.parent().and_then(|deps| deps.parent()).unwrap();
+    let example: PathBuf = built.join("examples").join(format!("acknowledge_loop{}", std::env::consts::EXE_SUFFIX));
+    assert!(example.exists(), "run the tests with `cargo test` or `cargo nextest run`, which build examples");
+    Command::new(example).arg(folder.path().join("andon.db")).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+/// What the writer said before it was killed after `lines` lines; a line cut short was not said.
+fn killed_after(folder: &TempDir, lines: usize) -> Vec<String> {
+    let mut child = writer(folder);
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut said = Vec::new();
+    let mut line = String::new();
+    while out.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
+        said.push(line.trim().to_owned());
+        line.clear();
+        if said.len() == lines {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    said
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_by_kill_9() {
+    for lines in [1, 20, 71, 150] {
+        let folder = folder();
+        let said = killed_after(&folder, lines);
+        assert!(said.len() >= lines);
+        let store = open(&folder).await;
+        for line in said {
+            let (what, number) = line.split_once(' ').unwrap();
+            let number: i64 = number.parse().unwrap();
+            if what == "flushed" {
+                let stored = store.samples(&key("Temperature"), at(number), at(number + 1), ALL).await.unwrap();
+                assert_eq!(stored.len(), 100, "{line}");
+                continue;
+            }
+            let (alarm, journal) = store.alarm(AlarmId(number)).await.unwrap().unwrap();
+            assert_eq!(journal[0].transition, Transition::Raised, "{line}");
+            if what == "acknowledged" {
+                assert!(alarm.state.acknowledged && journal[1].transition == Transition::Acknowledged, "{line}");
+            }
+        }
+        // At most the alarm it was busy with is not acknowledged, and the store goes on where it stopped.
+        let open = store.open_alarms().await.unwrap();
+        assert!(open.iter().filter(|a| !a.state.acknowledged).count() <= 1, "{open:?}");
+        let next = store.insert_alarm(alarm(at(1)), Vec::new()).await.unwrap();
+        assert_eq!(next.id.0, open.len() as i64 + 1);
+    }
+}
