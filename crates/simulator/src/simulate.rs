@@ -1,0 +1,144 @@
+//! The simulated plant as a running OPC UA server.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use andon_plant::{AssetName, Clock, TagKey, Timestamp};
+use parking_lot::Mutex;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    faults::{ActiveFault, FaultError, FaultRequest},
+    plant::{PlantRow, STEP, SimAsset, SimulatedPlant},
+    serve::{Feed, HISTORY_ROWS, Pace, ServedAsset, ServedRow, ServerSettings, SimError, TagServer, play},
+};
+
+/// How the plant is served.
+#[derive(Debug, Clone)]
+pub struct PlantSettings {
+    /// The address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Seconds of the plant a second. At 1 the rows' times are the wall clock's. At another speed they begin at the present
+    /// and run ahead of it or fall behind, since a row always stands for one second of the plant.
+    pub speed: f64,
+    /// How much of the plant's past is there at once, by HistoryRead.
+    pub history: Duration,
+    /// Where the server keeps its certificate.
+    pub pki_dir: PathBuf,
+}
+
+/// The running plant. It runs until its token is cancelled, whatever becomes of the handle.
+pub struct PlantHandle {
+    /// The URL to connect to.
+    pub endpoint: String,
+    /// Every tag with its NodeId by namespace URI.
+    pub nodes: Vec<(TagKey, String)>,
+    /// The assets.
+    pub assets: Vec<SimAsset>,
+    plant: Arc<Mutex<SimulatedPlant>>,
+    tasks: TaskTracker,
+}
+
+impl PlantHandle {
+    /// Puts a fault into the plant from its next row on.
+    ///
+    /// # Errors
+    /// If the fault is refused; see [`SimulatedPlant::inject`].
+    pub fn inject(&self, request: &FaultRequest) -> Result<ActiveFault, FaultError> {
+        self.plant.lock().inject(request)
+    }
+
+    /// Ends the faults of `asset`, or all of them; returns how many there were.
+    pub fn clear(&self, asset: Option<&AssetName>) -> usize {
+        self.plant.lock().clear(asset)
+    }
+
+    /// The faults that are active.
+    pub fn faults(&self) -> Vec<ActiveFault> {
+        self.plant.lock().faults()
+    }
+
+    /// Waits until the server has closed its sessions after its token was cancelled.
+    pub async fn stopped(&self) {
+        self.tasks.wait().await;
+    }
+}
+
+/// Serves the plant until `cancel`.
+///
+/// # Errors
+/// If the speed is not above 0, the address can't be listened on, or the server can't be built.
+pub async fn serve_plant(
+    settings: PlantSettings,
+    clock: Arc<dyn Clock>,
+    cancel: CancellationToken,
+) -> Result<PlantHandle, SimError> {
+    let speed = settings.speed;
+    if !(speed > 0.0 && speed.is_finite()) {
+        return Err(SimError::Speed { speed });
+    }
+    let begun = clock.now().ceil_to(STEP);
+    let past_rows = settings.history.as_secs();
+    let mut plant = SimulatedPlant::new(settings.seed, begun.before(STEP * past_rows.min(u32::MAX.into()) as u32));
+    let assets = plant.assets().to_vec();
+
+    let tasks = TaskTracker::new();
+    let served = ServerSettings {
+        listen: settings.listen,
+        pki_dir: &settings.pki_dir,
+        history_rows: HISTORY_ROWS.max(past_rows as usize),
+    };
+    let server = TagServer::start(assets.iter().map(served_asset).collect(), served, clock.clone(), &cancel, &tasks);
+    let server = Arc::new(server.await?);
+    fill_history(&server, &mut plant, begun);
+
+    let handle = PlantHandle {
+        endpoint: server.endpoint().to_owned(),
+        nodes: server.nodes(),
+        assets,
+        plant: Arc::new(Mutex::new(plant)),
+        tasks: tasks.clone(),
+    };
+    let feed = PlantFeed { plant: handle.plant.clone() };
+    tasks.spawn(play(feed, server, Pace { begun, origin: begun, speed }, clock, cancel));
+    tasks.close();
+    Ok(handle)
+}
+
+/// Steps the plant up to the present. The last row is what a client sees until the first live one.
+fn fill_history(server: &TagServer, plant: &mut SimulatedPlant, begun: Timestamp) {
+    let mut last = Vec::new();
+    while plant.next_time() < begun {
+        server.remember(std::mem::replace(&mut last, served_rows(plant.step())));
+    }
+    server.publish(last);
+}
+
+fn served_asset(asset: &SimAsset) -> ServedAsset {
+    let modes = asset.tags.iter().position(|t| t.name == asset.mode_tag);
+    ServedAsset {
+        name: asset.name.clone(),
+        tags: asset.tags.clone(),
+        enum_strings: modes.map(|ix| (ix, asset.modes.clone())).into_iter().collect(),
+    }
+}
+
+fn served_rows(PlantRow { time, assets }: PlantRow) -> Vec<ServedRow> {
+    let rows = assets.into_iter().enumerate();
+    rows.map(|(asset, row)| ServedRow { asset, time, values: row.values }).collect()
+}
+
+struct PlantFeed {
+    plant: Arc<Mutex<SimulatedPlant>>,
+}
+
+impl Feed for PlantFeed {
+    fn next_time(&self) -> Option<Timestamp> {
+        Some(self.plant.lock().next_time())
+    }
+
+    fn take(&mut self) -> Vec<ServedRow> {
+        served_rows(self.plant.lock().step())
+    }
+}
