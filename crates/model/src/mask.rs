@@ -1,0 +1,199 @@
+//! Which cells are hidden from the network, in training and in inference.
+//!
+//! A network that sees a cell can copy it, fault and all. So it learns with cells hidden that it is asked for, and is
+//! asked about the newest rows without being shown them.
+
+use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
+
+use crate::settings::SettingsError;
+
+/// What is hidden from the network when it reconstructs a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hide {
+    /// Nothing: the plain autoencoder.
+    Nothing,
+    /// All tags in the newest rows, which must then follow from the rows before them.
+    Newest {
+        /// How many rows.
+        rows: usize,
+    },
+    /// In the newest rows one group of tags at a time, so that each follows from its past and the other groups' present.
+    /// Costs one pass a group.
+    Groups {
+        /// How many groups; tag i is in group i modulo this.
+        groups: usize,
+        /// How many rows.
+        rows: usize,
+    },
+}
+
+impl Default for Hide {
+    fn default() -> Self {
+        Hide::Newest { rows: 1 }
+    }
+}
+
+impl Hide {
+    pub(crate) fn check(self, window: usize) -> Result<(), SettingsError> {
+        match self {
+            Hide::Nothing => Ok(()),
+            Hide::Newest { rows } | Hide::Groups { rows, .. } if rows == 0 || rows >= window => {
+                Err(SettingsError::new("hide", "rows", rows, "must be at least 1 and leave rows of the window visible"))
+            }
+            Hide::Groups { groups, .. } if groups < 2 => {
+                Err(SettingsError::new("hide", "groups", groups, "must be at least 2; use `newest` to hide all tags"))
+            }
+            Hide::Newest { .. } | Hide::Groups { .. } => Ok(()),
+        }
+    }
+
+    /// How many passes a window of `tags` tags takes.
+    pub(crate) fn passes(self, tags: usize) -> usize {
+        match self {
+            Hide::Nothing | Hide::Newest { .. } => 1,
+            Hide::Groups { groups, .. } => groups.min(tags).max(1),
+        }
+    }
+
+    /// The pass whose output counts for tag number `tag` of `tags`.
+    pub(crate) fn pass_of(self, tag: usize, tags: usize) -> usize {
+        tag % self.passes(tags)
+    }
+
+    /// Whether the cell `back` rows before the newest is hidden in pass number `pass`.
+    pub(crate) fn hides(self, pass: usize, back: usize, tag: usize, tags: usize) -> bool {
+        match self {
+            Hide::Nothing => false,
+            Hide::Newest { rows } => back < rows,
+            Hide::Groups { rows, .. } => back < rows && self.pass_of(tag, tags) == pass,
+        }
+    }
+}
+
+/// What is hidden in training: each window draws one of three kinds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaskSettings {
+    /// Share of windows in which whole rows are hidden, all tags at once.
+    pub rows: f64,
+    /// Share of windows in which single tags are hidden for long spans. The rest hides single cells.
+    pub tags: f64,
+    /// The share of rows, tags or cells hidden in a window that draws their kind.
+    pub share: f64,
+    /// The longest run of hidden rows.
+    pub longest: usize,
+    /// Standard deviation of the noise on visible cells, in normalised units.
+    pub noise: f64,
+    /// What a visible cell weighs in the loss against a hidden cell's 1.
+    pub seen_weight: f64,
+}
+
+impl Default for MaskSettings {
+    fn default() -> Self {
+        Self { rows: 0.6, tags: 0.3, share: 0.2, longest: 3, noise: 0.02, seen_weight: 0.1 }
+    }
+}
+
+impl MaskSettings {
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        let shares = [("rows", self.rows), ("tags", self.tags), ("share", self.share), ("seen_weight", self.seen_weight)];
+        if let Some((key, value)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+            return Err(SettingsError::new("training.mask", key, value, "must be from 0 to 1"));
+        }
+        if self.rows + self.tags > 1.0 {
+            return Err(SettingsError::new("training.mask", "tags", self.tags, "must be at most 1 less `rows`"));
+        }
+        if self.share == 0.0 && self.seen_weight == 0.0 {
+            return Err(SettingsError::new("training.mask", "seen_weight", 0, "leaves nothing to learn where `share` is 0"));
+        }
+        if self.longest == 0 {
+            return Err(SettingsError::new("training.mask", "longest", 0, "must be at least 1"));
+        }
+        if !(self.noise.is_finite() && self.noise >= 0.0) {
+            return Err(SettingsError::new("training.mask", "noise", self.noise, "must be at least 0"));
+        }
+        Ok(())
+    }
+
+    /// Draws a mask of `rows` times `tags` cells, row-major: true is hidden.
+    pub(crate) fn draw(&self, rows: usize, tags: usize, rng: &mut impl Rng) -> Vec<bool> {
+        let mut hidden = vec![false; rows * tags];
+        let kind: f64 = rng.random();
+        if kind < self.rows {
+            self.hide_rows(&mut hidden, (rows, tags), rng);
+        } else if kind < self.rows + self.tags && tags > 1 {
+            self.hide_tags(&mut hidden, (rows, tags), rng);
+        } else {
+            hidden.fill_with(|| rng.random_bool(self.share));
+        }
+        hidden
+    }
+
+    /// Runs of rows, all tags; a run begins with such a chance that the share comes out.
+    fn hide_rows(&self, hidden: &mut [bool], (rows, tags): (usize, usize), rng: &mut impl Rng) {
+        let mean_length = (1 + self.longest) as f64 / 2.0;
+        let begins = (self.share / mean_length).min(1.0);
+        let mut row = 0;
+        while row < rows {
+            let run = if rng.random_bool(begins) { rng.random_range(1..=self.longest) } else { 0 };
+            let end = (row + run).min(rows);
+            hidden[row * tags..end * tags].fill(true);
+            row = end.max(row + 1);
+        }
+    }
+
+    /// Long runs of single tags, at least one tag and never all of them.
+    fn hide_tags(&self, hidden: &mut [bool], (rows, tags): (usize, usize), rng: &mut impl Rng) {
+        let chosen = ((tags as f64 * self.share * 2.0 * rng.random::<f64>()).ceil() as usize).clamp(1, tags - 1);
+        for _ in 0..chosen {
+            let tag = rng.random_range(0..tags);
+            let length = rng.random_range(rows.div_ceil(4)..=rows);
+            let start = rng.random_range(0..=rows - length);
+            for row in start..start + length {
+                hidden[row * tags + tag] = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn share(settings: &MaskSettings, tags: usize) -> f64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let cells: Vec<bool> = (0..200).flat_map(|_| settings.draw(100, tags, &mut rng)).collect();
+        cells.iter().filter(|hidden| **hidden).count() as f64 / cells.len() as f64
+    }
+
+    #[test]
+    fn each_kind_hides_about_its_share() {
+        for (rows, tags) in [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)] {
+            let settings = MaskSettings { rows, tags, ..MaskSettings::default() };
+            let got = share(&settings, 8);
+            assert!((0.08..0.3).contains(&got), "rows {rows} tags {tags}: {got}");
+        }
+    }
+
+    #[test]
+    fn a_single_tag_is_not_hidden_for_the_whole_window() {
+        let settings = MaskSettings { rows: 0.0, tags: 1.0, ..MaskSettings::default() };
+        let got = share(&settings, 1);
+        assert!(got < 0.3, "{got}");
+    }
+
+    #[test]
+    fn groups_hide_each_tag_in_exactly_one_pass() {
+        let hide = Hide::Groups { groups: 3, rows: 2 };
+        for tag in 0..7 {
+            let passes: Vec<usize> = (0..hide.passes(7)).filter(|p| hide.hides(*p, 1, tag, 7)).collect();
+            assert_eq!(passes, [hide.pass_of(tag, 7)]);
+            assert!(!hide.hides(passes[0], 2, tag, 7));
+        }
+    }
+}

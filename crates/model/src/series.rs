@@ -1,0 +1,156 @@
+//! Consecutive grid rows as training material, split in time.
+
+use std::ops::Range;
+
+use andon_plant::windower::Row;
+
+use crate::normalize::Normalisation;
+
+/// Consecutive rows of one asset's grid, oldest first. Between two series there is a gap; no window spans it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Series {
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+impl Series {
+    /// The values of tag number `tag` that the PLC itself sent.
+    pub(crate) fn measured(&self, tag: usize) -> impl Iterator<Item = f64> + '_ {
+        let cells = self.rows.iter().map(move |row| (row.values[tag], row.fill[tag]));
+        cells.filter(|(v, fill)| v.is_finite() && !fill.is_imputed()).map(|(v, _)| v)
+    }
+}
+
+/// One series as the network sees it: normalised values, and 1 where a cell was measured.
+#[derive(Debug)]
+pub(crate) struct Material {
+    /// Rows times tags, row-major; 0 where not measured.
+    pub(crate) values: Vec<f32>,
+    /// Rows times tags: 1 measured, 0 not.
+    pub(crate) known: Vec<f32>,
+    /// How many rows.
+    pub(crate) rows: usize,
+    /// Rows before this one train, the rest validates.
+    pub(crate) split: usize,
+}
+
+impl Material {
+    /// Normalises `series`. A series shorter than one and a half windows trains wholly: what it has left to validate
+    /// would cost it its last training windows.
+    pub(crate) fn new(series: &Series, normalisation: &Normalisation, rows: usize, validation: f64) -> Self {
+        let (values, known) = series
+            .rows
+            .iter()
+            .flat_map(|row| row.values.iter().zip(&row.fill).enumerate())
+            .map(|(tag, (value, fill))| {
+                let known = value.is_finite() && !fill.is_imputed();
+                if known { (normalisation.apply(tag, *value), 1.0) } else { (0.0, 0.0) }
+            })
+            .unzip();
+        let count = series.rows.len();
+        let split = if count < need(rows) { count } else { count - (count as f64 * validation) as usize };
+        Self { values, known, rows: count, split: split.max(rows.min(count)) }
+    }
+}
+
+/// How many consecutive rows are needed to train on windows of `rows` rows and validate after them.
+pub(crate) fn need(rows: usize) -> usize {
+    rows + rows / 2
+}
+
+/// A window's place: in which series, from which row, and the first of its rows that counts in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) series: usize,
+    pub(crate) start: usize,
+    pub(crate) counts_from: usize,
+}
+
+/// Every training window at stride 1: none has a row that validates.
+pub(crate) fn training_places(material: &[Material], rows: usize) -> Vec<Place> {
+    let starts = |m: &Material| 0..(m.split + 1).saturating_sub(rows);
+    places(material, starts, |_, _| 0)
+}
+
+/// Validation windows, half a window apart, `most` of them at the most. Their first rows may be training rows, which the
+/// network is shown but not asked for, so that a short validation part is used whole.
+pub(crate) fn validation_places(material: &[Material], rows: usize, most: usize) -> Vec<Place> {
+    let starts = |m: &Material| {
+        let first = m.split.saturating_sub(rows / 2);
+        let last = (m.rows + 1).saturating_sub(rows);
+        if m.split < m.rows { first.min(last.saturating_sub(1))..last } else { 0..0 }
+    };
+    let all = places(material, starts, |m, start| m.split.saturating_sub(start));
+    let half: Vec<Place> = all.into_iter().rev().step_by((rows / 2).max(1)).collect();
+    let step = half.len().div_ceil(most).max(1);
+    half.into_iter().step_by(step).collect()
+}
+
+fn places(
+    material: &[Material],
+    starts: impl Fn(&Material) -> Range<usize>,
+    counts_from: impl Fn(&Material, usize) -> usize,
+) -> Vec<Place> {
+    let mut all = Vec::new();
+    for (series, m) in material.iter().enumerate() {
+        all.extend(starts(m).map(|start| Place { series, start, counts_from: counts_from(m, start) }));
+    }
+    all
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use andon_plant::{Fill, Tag, TagName, Timestamp};
+
+    use super::*;
+    use crate::normalize::Scaling;
+
+    /// An analog tag.
+    pub(crate) fn tag(name: &str) -> Tag {
+        Tag::analog(TagName::new(name).unwrap())
+    }
+
+    /// Measured rows, a second apart.
+    pub(crate) fn series_of(rows: impl IntoIterator<Item = Vec<f64>>) -> Series {
+        let rows = rows.into_iter().enumerate().map(|(s, values)| {
+            let fill = vec![Fill::Measured; values.len()];
+            Row { time: Timestamp::from_secs(s as i64), values, fill }
+        });
+        Series { rows: rows.collect() }
+    }
+
+    fn material(count: usize) -> Material {
+        let series = series_of((0..count).map(|s| vec![s as f64]));
+        let n = Normalisation::fit((Scaling::MinMax, false), std::slice::from_ref(&series), &[tag("A")]).unwrap();
+        Material::new(&series, &n, 100, 0.2)
+    }
+
+    #[test]
+    fn no_training_window_holds_a_row_that_validates() {
+        let material = [material(400), material(120)];
+        assert_eq!(material.iter().map(|m| m.split).collect::<Vec<_>>(), [320, 120]);
+        let training = training_places(&material, 100);
+        assert_eq!(training.len(), 221 + 21);
+        assert!(training.iter().all(|p| p.start + 100 <= material[p.series].split));
+    }
+
+    #[test]
+    fn validation_asks_only_for_rows_that_do_not_train() {
+        let material = [material(400), material(120), material(5_000)];
+        let places = validation_places(&material, 100, 8);
+        assert!(!places.is_empty() && places.len() <= 8);
+        for p in &places {
+            assert!(p.start + p.counts_from >= material[p.series].split && p.start + 100 <= material[p.series].rows);
+            assert!(p.counts_from < 100);
+        }
+        assert!(places.iter().any(|p| p.series == 0));
+    }
+
+    #[test]
+    fn an_imputed_cell_is_not_known() {
+        let mut series = series_of([vec![1.0], vec![2.0], vec![f64::NAN]]);
+        series.rows[1].fill[0] = Fill::Held;
+        series.rows[2].fill[0] = Fill::Missing;
+        assert_eq!(series.measured(0).collect::<Vec<_>>(), [1.0]);
+    }
+}
