@@ -42,6 +42,8 @@ struct Cell {
     told: Variant,
     /// The last source timestamp; it outlives a spell without one.
     time: Option<Timestamp>,
+    /// Whether the value has that timestamp.
+    timed: bool,
 }
 
 impl Publisher {
@@ -111,7 +113,7 @@ fn accept(before: Option<&Cell>, update: &Update) -> Option<(Cell, Option<Timest
     let last = before.and_then(|b| b.time);
     let (time, shown) = match update.when {
         // A source that breaks off marks its last value with the same time and another status: that is news.
-        When::Measured(time) if last == Some(time) && before.is_some_and(|b| b.status != update.status) => {
+        When::Measured(time) if last == Some(time) && before.is_some_and(|b| b.timed && b.status != update.status) => {
             (Some(time), Some(time))
         }
         When::Measured(time) if last.is_none_or(|last| time > last) => (Some(time), Some(time)),
@@ -123,7 +125,8 @@ fn accept(before: Option<&Cell>, update: &Update) -> Option<(Cell, Option<Timest
         _ => return None,
     };
     let told = distinct(before, update);
-    Some((Cell { value: update.value.clone(), status: update.status, told, time }, shown))
+    let timed = shown.is_some();
+    Some((Cell { value: update.value.clone(), status: update.status, told, time, timed }, shown))
 }
 
 /// The value to tell subscribers.

@@ -1,4 +1,5 @@
 //! The server as a client sees it.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::time::Duration;
 
@@ -390,8 +391,11 @@ async fn an_encrypted_session_needs_a_trusted_certificate() {
     let plant = plant().await;
     let secured = (SecurityPolicy::Basic256Sha256, MessageSecurityMode::SignAndEncrypt);
     assert!(plant.connect_with(secured.0, secured.1).await.is_none());
-    let trusted = plant.server_pki().join("trusted");
-    std::fs::copy(plant.client_pki().join("own/cert.der"), trusted.join("hmi.der")).unwrap();
+    let (rejected, trusted) = (plant.server_pki().join("rejected"), plant.server_pki().join("trusted"));
+    for certificate in std::fs::read_dir(rejected).unwrap() {
+        let certificate = certificate.unwrap();
+        std::fs::rename(certificate.path(), trusted.join(certificate.file_name())).unwrap();
+    }
     let hmi = plant.connect_with(secured.0, secured.1).await.expect("the certificate is trusted now");
     assert_eq!(hmi.read("Mixer/Score", AttributeId::Value).await.status, Some(UaStatus::BadWaitingForInitialData));
 }
