@@ -8,9 +8,9 @@ use std::{
 use andon_plant::AssetName;
 use toml::de::DeValue;
 
-use super::{model::ModelConfig, section::Section, tag::TagConfig, value};
+use super::{detection::DetectionConfig, section::Section, tag::TagConfig, value};
 
-/// One asset. Its model keys ([`ModelConfig`]) read as if they were its own: `asset.grid`.
+/// One asset. Its model keys ([`DetectionConfig`]) read as if they were its own: `asset.grid`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssetConfig {
     /// What people, NodeIds and URLs call it.
@@ -20,14 +20,14 @@ pub struct AssetConfig {
     /// Where `andon fit` wrote its model; none where it is trained here.
     pub model: Option<PathBuf>,
     /// How it is modelled and judged.
-    pub detection: ModelConfig,
+    pub detection: DetectionConfig,
     /// Its tags, at least one.
     pub tags: Vec<TagConfig>,
 }
 
 impl Deref for AssetConfig {
-    type Target = ModelConfig;
-    fn deref(&self) -> &ModelConfig {
+    type Target = DetectionConfig;
+    fn deref(&self) -> &DetectionConfig {
         &self.detection
     }
 }
@@ -39,7 +39,7 @@ impl AssetConfig {
         let area = s.optional("area", area).unwrap_or_default();
         let model = s.optional("model", value::text).map(|dir| folder.join(dir));
         warn_of_missing(s, model.as_deref());
-        let detection = ModelConfig::read(s);
+        let detection = DetectionConfig::read(s);
         let tags: Option<Vec<_>> =
             s.tables("tag", |s| TagConfig::read(s, sources)).and_then(|t| t.into_iter().collect());
         if tags.as_ref().is_some_and(Vec::is_empty) {

@@ -6,11 +6,12 @@
 //!
 //! * [`plant`], [`store`], [`listen`]: the tables that are there once.
 //! * [`source`]: OPC UA servers to read from. [`asset`] and [`tag`]: what is watched.
-//! * [`model`], [`threshold`], `alarm`: how an asset is judged, shared with the `model.toml` of `andon fit`.
+//! * [`detection`], `threshold`, `alarm`: how an asset is modelled and judged; [`model`]: the same for `andon fit`.
 //! * `section`, `value` and [`report`]: reading tables and values, and what is wrong with them.
 
 mod alarm;
 pub mod asset;
+pub mod detection;
 pub mod listen;
 pub mod model;
 pub mod plant;
@@ -19,25 +20,28 @@ mod section;
 pub mod source;
 pub mod store;
 pub mod tag;
-pub mod threshold;
+mod threshold;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use toml::de::DeTable;
 
 pub use asset::AssetConfig;
+pub use detection::{DetectionConfig, WindowConfig};
 pub use listen::ListenConfig;
-pub use model::{FitConfig, ModelConfig, WindowConfig};
+pub use model::ModelConfig;
 pub use plant::PlantConfig;
 pub use report::{ConfigErrors, Fault, Warning};
 pub use source::SourceConfig;
 pub use store::{Keep, Retention, StoreConfig};
 pub use tag::TagConfig;
-pub use threshold::ThresholdStrategy;
 
 use report::Report;
 use section::Section;
@@ -72,15 +76,25 @@ impl Config {
     pub fn load(path: &Path) -> Result<(Self, Vec<Warning>), ConfigErrors> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|e| ConfigErrors::unreadable(&file, &e))?;
-        Self::parse(&file, &text, path.parent().unwrap_or(Path::new("")))
+        Self::parse(&text, &file, path.parent().unwrap_or(Path::new("")))
     }
 
     /// Reads the `text` of `file`, relative paths taken from `folder`.
     ///
     /// # Errors
     /// Every fault of the text.
-    pub fn parse(file: &str, text: &str, folder: &Path) -> Result<(Self, Vec<Warning>), ConfigErrors> {
-        parse(file, text, |s| Self::read(s, folder))
+    pub fn parse(text: &str, file: &str, folder: &Path) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        parse(text, file, |s| Self::read(s, folder))
+    }
+
+    /// The folder of the database, where certificates are kept too.
+    pub fn data_dir(&self) -> PathBuf {
+        self.store.url.main_path().parent().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// Where the certificates for the connections to PLCs are kept.
+    pub fn client_pki_dir(&self) -> PathBuf {
+        self.data_dir().join("pki").join("client")
     }
 
     fn read(s: &mut Section<'_, '_>, folder: &Path) -> Option<Self> {
@@ -115,8 +129,8 @@ fn all<T>(read: Option<Vec<Option<T>>>) -> Option<Vec<Arc<T>>> {
 
 /// Reads the `text` of `file` with `read`, which returns none only where it noted a fault.
 fn parse<T>(
-    file: &str,
     text: &str,
+    file: &str,
     read: impl for<'r, 't> FnOnce(&mut Section<'r, 't>) -> Option<T>,
 ) -> Result<(T, Vec<Warning>), ConfigErrors> {
     let report = Report::new(file, text);

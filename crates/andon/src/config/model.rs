@@ -1,145 +1,89 @@
-//! The keys that decide how an asset is modelled and judged: part of `[[asset]]`, and all there is in the `model.toml` of
-//! `andon fit` and `andon score`.
+//! `model.toml` of `andon fit`: the model keys of `[[asset]]`, and what is known of a recording's columns.
 
 use std::{path::Path, time::Duration};
 
-use andon_model::ModelSettings;
-use andon_plant::{Tag, TagName, WindowerSettings, alarm::AlarmSettings};
+use andon_detect::FitSettings;
+use andon_plant::{Tag, TagName, Timestamp};
 
 use super::{
-    alarm,
+    detection::DetectionConfig,
     report::{ConfigErrors, Warning},
-    section::Section,
     tag,
-    threshold::{self, ThresholdStrategy},
-    value,
 };
 
-const FINEST: Duration = Duration::from_millis(1);
-const COARSEST: Duration = Duration::from_secs(86_400);
-const ROWS: std::ops::RangeInclusive<usize> = 8..=10_000;
-
-/// How an asset is modelled and judged.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelConfig {
-    /// The time between two rows.
-    pub grid: Duration,
-    /// How windows are cut.
-    pub window: WindowConfig,
-    /// The tag that names the operating mode.
-    pub mode_tag: Option<TagName>,
-    /// When an alarm is raised and cleared.
-    pub alarm: AlarmSettings,
-    /// How the threshold is found.
-    pub threshold: ThresholdStrategy,
-    /// The network and its training.
-    pub network: ModelSettings,
-}
-
-/// Rows of a window, and rows between two windows; stride is never above rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowConfig {
-    /// Rows in a window.
-    pub rows: usize,
-    /// Rows between two windows.
-    pub stride: usize,
-}
-
-impl Default for WindowConfig {
-    fn default() -> Self {
-        Self { rows: 100, stride: 1 }
-    }
-}
-
-impl Default for ModelConfig {
-    fn default() -> Self {
-        Self {
-            grid: Duration::from_secs(1),
-            window: WindowConfig::default(),
-            mode_tag: None,
-            alarm: alarm::DEFAULT,
-            threshold: ThresholdStrategy::default(),
-            network: ModelSettings::default(),
-        }
-    }
-}
-
-impl ModelConfig {
-    /// How windows are cut, with the usual gap rules.
-    pub fn windower(&self) -> WindowerSettings {
-        WindowerSettings::new(self.grid, self.window.rows, self.window.stride)
-    }
-
-    pub(super) fn read(s: &mut Section<'_, '_>) -> Self {
-        let default = Self::default();
-        let window = s.table("window", WindowConfig::read).unwrap_or_default();
-        Self {
-            grid: s.optional("grid", value::duration(FINEST..=COARSEST)).unwrap_or(default.grid),
-            window,
-            mode_tag: s.optional("mode_tag", value::parsed),
-            alarm: s.table("alarm", alarm::read).unwrap_or(default.alarm),
-            threshold: s.table("threshold", threshold::read).unwrap_or_default(),
-            network: network(s, window.rows).unwrap_or_default(),
-        }
-    }
-}
-
-impl WindowConfig {
-    fn read(s: &mut Section<'_, '_>) -> Self {
-        let default = Self::default();
-        let rows = s.optional("rows", value::whole(ROWS));
-        let refused = rows.is_none() && s.has("rows");
-        let rows = rows.unwrap_or(default.rows);
-        let stride = s.optional("stride", value::whole(1..=*ROWS.end())).unwrap_or(default.stride);
-        if stride > rows && !refused {
-            let rows_key = s.key("rows");
-            let text = format!(
-                " ({stride}) is larger than {rows_key} ({rows}): samples between windows would never be scored; make it \
-                 {rows} or less"
-            );
-            s.fault("stride", text);
-        }
-        Self { rows, stride }
-    }
-}
-
-fn network(s: &mut Section<'_, '_>, rows: usize) -> Option<ModelSettings> {
-    let settings = s.deserialize::<ModelSettings>("network")?;
-    if let Err(e) = settings.check(rows) {
-        s.fault("network", format!(": {e}"));
-    }
-    Some(settings)
-}
-
-/// What `andon fit` and `andon score` are told by `--config model.toml`.
+/// What `andon fit` is told by `--config model.toml`.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct FitConfig {
+pub struct ModelConfig {
     /// How the recording is modelled and judged.
-    pub model: ModelConfig,
-    /// What is known of the recording's columns; a column that is not named is an analog tag.
+    pub detection: DetectionConfig,
+    /// The time between two rows, where the file says it; otherwise it is the recording's own.
+    pub grid: Option<Duration>,
+    /// What is known of the recording's columns.
     pub tags: Vec<Tag>,
 }
 
-impl FitConfig {
-    /// Reads `model.toml`.
+/// The mode tag is not a column of the recording.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("mode_tag `{mode_tag}` is not a tag of the recording; it has {tags}")]
+pub struct UnknownModeTag {
+    mode_tag: TagName,
+    tags: String,
+}
+
+impl ModelConfig {
+    /// Reads the file `path`.
     ///
     /// # Errors
     /// Every fault of the file.
     pub fn load(path: &Path) -> Result<(Self, Vec<Warning>), ConfigErrors> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|e| ConfigErrors::unreadable(&file, &e))?;
-        Self::parse(&file, &text)
+        Self::parse(&text, &file)
     }
 
     /// Reads the `text` of `file`.
     ///
     /// # Errors
     /// Every fault of the text.
-    pub fn parse(file: &str, text: &str) -> Result<(Self, Vec<Warning>), ConfigErrors> {
-        super::parse(file, text, |s| {
-            let model = ModelConfig::read(s);
+    pub fn parse(text: &str, file: &str) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        super::parse(text, file, |s| {
+            let detection = DetectionConfig::read(s);
+            let grid = s.has("grid").then_some(detection.grid);
             let tags: Option<Vec<Tag>> = s.tables("tag", tag::tag).and_then(|t| t.into_iter().collect());
-            Some(Self { model, tags: tags? })
+            Some(Self { detection, grid, tags: tags? })
         })
+    }
+
+    /// The columns that the file knows of.
+    pub fn tag_names(&self) -> impl Iterator<Item = &TagName> {
+        self.tags.iter().map(|t| &t.name)
+    }
+
+    /// What is known of the column `name`: an analog tag where the file does not say.
+    pub fn tag(&self, name: &TagName) -> Tag {
+        self.tags.iter().find(|t| t.name == *name).cloned().unwrap_or_else(|| Tag::analog(name.clone()))
+    }
+
+    /// How a detector for `tags` is fitted to rows on `grid`; a `seed` given here wins over the file's.
+    ///
+    /// # Errors
+    /// If the mode tag is none of `tags`.
+    pub fn fit_settings(
+        &self,
+        tags: &[Tag],
+        grid: Duration,
+        seed: Option<u64>,
+        now: Timestamp,
+    ) -> Result<FitSettings, UnknownModeTag> {
+        let mut detection = DetectionConfig { grid, ..self.detection.clone() };
+        detection.network.training.seed = seed.unwrap_or(detection.network.training.seed);
+        let settings = detection.fit_settings(tags, now);
+        match &detection.mode_tag {
+            Some(mode_tag) if settings.mode_tag.is_none() => {
+                let tags = tags.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ");
+                Err(UnknownModeTag { mode_tag: mode_tag.clone(), tags })
+            }
+            _ => Ok(settings),
+        }
     }
 }

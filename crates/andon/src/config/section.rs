@@ -59,8 +59,7 @@ impl<'r, 't> Section<'r, 't> {
         example: &str,
         parse: impl FnOnce(&DeValue<'t>) -> Result<T, String>,
     ) -> Option<T> {
-        if !self.table.contains_key(key) {
-            self.known.push(key);
+        if !self.has(key) {
             self.report.fault(self.at, format!("{} is missing: write, for example, {key} = {example}", self.key(key)));
             return None;
         }
@@ -167,7 +166,9 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     fn ask(&mut self, key: &'static str) -> Option<&'r Spanned<DeValue<'t>>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 

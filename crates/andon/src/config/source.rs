@@ -27,6 +27,8 @@ pub struct SourceConfig {
     pub read: ReadMode,
     /// Who Andon says it is.
     pub identity: Identity,
+    /// How much of the server's own history is asked for at the start; zero for none.
+    pub history: Duration,
 }
 
 impl SourceConfig {
@@ -52,7 +54,8 @@ impl SourceConfig {
         if open && identity != Identity::Anonymous {
             s.fault("user", " with security = \"None\" would send the password readable to all; use a security policy");
         }
-        Some(Self { name: name?, endpoint: endpoint?, security: security.unwrap_or_default(), read, identity })
+        let security = security.unwrap_or_default();
+        Some(Self { name: name?, endpoint: endpoint?, security, read, identity, history })
     }
 }
 

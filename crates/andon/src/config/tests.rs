@@ -2,11 +2,12 @@
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use andon_plant::{TagKind, Timestamp};
+use andon_plant::{Tag, TagKind, TagName, Timestamp};
+use andon_scoring::{ThresholdSettings, thresholds::FixedSettings};
 use andon_ua_client::source::{Identity, ReadMode, Security};
 use insta::assert_snapshot;
 
-use super::{Config, FitConfig, Keep, ThresholdStrategy};
+use super::{Config, Keep, ModelConfig};
 
 /// The least there can be: one source and one asset with one tag.
 const LEAST: &str = r#"
@@ -22,7 +23,7 @@ node = "nsu=http://plc.example/;s=Line1.Mixer.Temperature"
 "#;
 
 fn read(text: &str) -> Result<(Config, String), String> {
-    let read = Config::parse("andon.toml", text, Path::new("/etc/andon"));
+    let read = Config::parse(text, "andon.toml", Path::new("/etc/andon"));
     read.map(|(config, warnings)| (config, lines(&warnings))).map_err(|e| e.to_string())
 }
 
@@ -60,7 +61,7 @@ fn the_least_file_has_sound_defaults() {
     let asset = &c.assets[0];
     assert_eq!((asset.grid, asset.window.rows, asset.window.stride), (Duration::from_secs(1), 100, 1));
     assert_eq!(asset.windower().hold, Duration::from_secs(3));
-    assert_eq!(asset.threshold, ThresholdStrategy::Ewma);
+    assert_eq!(asset.threshold, ThresholdSettings::default());
     assert_eq!(asset.alarm.off_delay, Duration::from_secs(30));
     assert_eq!(asset.tags[0].tag.kind, TagKind::Analog);
     assert_eq!(c.sources[0].security, Security::None);
@@ -71,7 +72,7 @@ fn the_least_file_has_sound_defaults() {
 #[test]
 fn the_example_is_read_whole_and_says_what_has_no_effect_yet() {
     let text = include_str!("../../../../config/andon.example.toml");
-    let (c, warnings) = Config::parse("andon.example.toml", text, Path::new("plant")).unwrap();
+    let (c, warnings) = Config::parse(text, "andon.example.toml", Path::new("plant")).unwrap();
     assert_eq!(c.plant.name, "Bottling hall 2");
     assert_eq!(c.plant.shifts, [360, 840, 1320]);
     assert_eq!(c.sources[0].read, ReadMode::Subscribe { interval: Duration::from_millis(100) });
@@ -93,8 +94,9 @@ fn the_example_is_read_whole_and_says_what_has_no_effect_yet() {
 #[test]
 fn the_model_example_is_read_whole() {
     let text = include_str!("../../../../config/model.example.toml");
-    let (fit, warnings) = FitConfig::parse("model.example.toml", text).unwrap();
-    assert_eq!(fit.model.mode_tag.as_deref(), Some("State"));
+    let (fit, warnings) = ModelConfig::parse(text, "model.example.toml").unwrap();
+    assert_eq!(fit.detection.mode_tag.as_deref(), Some("State"));
+    assert_eq!(fit.grid, Some(Duration::from_secs(1)));
     assert_eq!(fit.tags.len(), 2);
     assert!(warnings.is_empty());
 }
@@ -102,7 +104,7 @@ fn the_model_example_is_read_whole() {
 #[test]
 fn the_container_file_is_read_whole() {
     let text = include_str!("../../../../config/docker.toml");
-    let (c, _) = Config::parse("docker.toml", text, Path::new("/etc/andon")).unwrap();
+    let (c, _) = Config::parse(text, "docker.toml", Path::new("/etc/andon")).unwrap();
     assert!(!c.http.listen.ip().is_loopback());
     assert!(c.store.url.main_path().is_absolute());
 }
@@ -215,7 +217,7 @@ fn a_password_is_not_sent_in_the_open() {
     std::fs::write(folder.path().join("word"), "hunter2\n").unwrap();
     let with = |security: &str| {
         let more = format!("name = \"plc1\"\nsecurity = \"{security}\"\nuser = \"ann\"\npassword_file = \"word\"");
-        Config::parse("andon.toml", &LEAST.replacen("name = \"plc1\"", &more, 1), folder.path())
+        Config::parse(&LEAST.replacen("name = \"plc1\"", &more, 1), "andon.toml", folder.path())
     };
     assert_snapshot!(with("None").unwrap_err(), @r##"
     andon.toml:5: source[plc1].user with security = "None" would send the password readable to all; use a security policy
@@ -305,10 +307,38 @@ fn settings_of_the_network_are_checked_by_the_model() {
 
 #[test]
 fn keys_of_an_asset_are_not_keys_of_a_model_file() {
-    let said = FitConfig::parse("model.toml", "name = \"Mixer\"\ngrid = \"2s\"\nwindos = { rows = 50 }").unwrap_err();
+    let said = ModelConfig::parse("name = \"Mixer\"\ngrid = \"2s\"\nwindos = { rows = 50 }", "model.toml").unwrap_err();
     assert_snapshot!(said, @r##"
     model.toml:1: name is not a known key; known here: window, grid, mode_tag, alarm, threshold, network, tag
     model.toml:3: windos is not a known key; did you mean `window`?
+    "##);
+}
+
+#[test]
+fn a_threshold_takes_the_settings_of_its_strategy_only() {
+    let fixed =
+        LEAST.replacen("name = \"Mixer\"", "name = \"Mixer\"\nthreshold = { strategy = \"fixed\", score = 4 }", 1);
+    assert_eq!(config(&fixed).assets[0].threshold, ThresholdSettings::Fixed(FixedSettings { score: 4.0 }));
+    assert_snapshot!(asset_faults("threshold = { strategy = \"ewma\", score = 4 }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.score is not a known key; known here: strategy, budget, floor, cap, alpha, deviations
+    "##);
+    assert_snapshot!(asset_faults("threshold = { strategy = \"fixed\", score = 40 }"), @r##"
+    andon.toml:7: asset[Mixer].threshold: threshold.score is 40; it must be from 0 to 16
+    "##);
+}
+
+#[test]
+fn a_seed_on_the_command_line_wins_and_a_mode_tag_must_be_a_column() {
+    let (model, _) = ModelConfig::parse("mode_tag = \"State\"\n[network.training]\nseed = 3", "model.toml").unwrap();
+    let tag = |name: &str| model.tag(&TagName::new(name).unwrap());
+    let fit = |tags: &[Tag], seed| model.fit_settings(tags, Duration::from_secs(2), seed, Timestamp::from_secs(0));
+    let both = [tag("Flow"), tag("State")];
+    let settings = fit(&both, None).unwrap();
+    assert_eq!((settings.mode_tag, settings.network.training.seed), (Some(1), 3));
+    assert_eq!(settings.window.grid, Duration::from_secs(2));
+    assert_eq!(fit(&both, Some(9)).unwrap().network.training.seed, 9);
+    assert_snapshot!(fit(&both[..1], None).unwrap_err(), @r##"
+    mode_tag `State` is not a tag of the recording; it has Flow
     "##);
 }
 

@@ -1,20 +1,15 @@
 //! `threshold = { .. }`: how high a score must be to count (paper, Table 4).
 
+use andon_scoring::{
+    ThresholdSettings,
+    thresholds::{EwmaSettings, FixedSettings},
+};
 use toml::de::DeValue;
 
 use super::{section::Section, value};
 
-/// How an asset's threshold is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ThresholdStrategy {
-    /// It stays where training put it.
-    Fixed,
-    /// It follows the scores' exponentially weighted mean and deviation.
-    #[default]
-    Ewma,
-}
-
-pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdStrategy {
+/// The settings of the strategy that is named; what they may be is the scoring crate's to say.
+pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdSettings {
     let strategy = s.optional("strategy", strategy);
     if strategy == Some(Strategy::Ensemble) {
         s.warn("strategy", " = \"ensemble\" runs as \"ewma\" in this release: there is nothing to combine yet");
@@ -22,9 +17,28 @@ pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdStrategy {
     if s.optional("budget", value::text).is_some() {
         s.warn("budget", " has no effect in this release: the threshold follows the scores, not a count of alarms");
     }
-    match strategy {
-        Some(Strategy::Fixed) => ThresholdStrategy::Fixed,
-        Some(Strategy::Ewma | Strategy::Ensemble) | None => ThresholdStrategy::Ewma,
+    let settings = match strategy {
+        Some(Strategy::Fixed) => ThresholdSettings::Fixed(fixed(s)),
+        Some(Strategy::Ewma | Strategy::Ensemble) | None => ThresholdSettings::Ewma(ewma(s)),
+    };
+    if let Err(e) = settings.check() {
+        s.fault("", format!(": {e}"));
+    }
+    settings
+}
+
+fn fixed(s: &mut Section<'_, '_>) -> FixedSettings {
+    let default = FixedSettings::default();
+    FixedSettings { score: s.optional("score", value::number).unwrap_or(default.score) }
+}
+
+fn ewma(s: &mut Section<'_, '_>) -> EwmaSettings {
+    let default = EwmaSettings::default();
+    EwmaSettings {
+        floor: s.optional("floor", value::number).unwrap_or(default.floor),
+        cap: s.optional("cap", value::number).unwrap_or(default.cap),
+        alpha: s.optional("alpha", value::number).unwrap_or(default.alpha),
+        deviations: s.optional("deviations", value::number).unwrap_or(default.deviations),
     }
 }
 
