@@ -14,6 +14,10 @@ const SLOWEST: Duration = Duration::from_secs(3600);
 /// What holds where `read` is not said.
 const READ: ReadMode = ReadMode::Subscribe { interval: Duration::from_millis(100) };
 
+/// How much of a server's history is read where nothing is said, and at the most.
+const HISTORY: Duration = Duration::from_secs(2 * 3600);
+const LONGEST_HISTORY: Duration = Duration::from_secs(400 * 86_400);
+
 /// One OPC UA server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceConfig {
@@ -50,6 +54,7 @@ impl SourceConfig {
         let security = s.optional("security", value::parsed);
         let open = security == Some(Security::None) || !s.has("security");
         let read = s.table("read", read_mode).unwrap_or(READ);
+        let history = s.optional("history", value::duration(Duration::ZERO..=LONGEST_HISTORY)).unwrap_or(HISTORY);
         let identity = identity(s, folder);
         if open && identity != Identity::Anonymous {
             s.fault("user", " with security = \"None\" would send the password readable to all; use a security policy");
