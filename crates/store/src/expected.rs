@@ -207,6 +207,7 @@ async fn newest_expected(
     Ok(rows)
 }
 
+// `cross join` keeps SQLite from walking the whole history in search of the few times picked.
 async fn thinned_expected(conn: &mut SqliteConnection, tag: i64, b: Buckets) -> Result<Vec<ExpectedRow>, StoreError> {
     let rows = sqlx::query_as!(
         ExpectedRow,
@@ -228,7 +229,7 @@ async fn thinned_expected(conn: &mut SqliteConnection, tag: i64, b: Buckets) -> 
            select s.time_us as "time_us!: i64", s.value as "value: f64", s.expected as "expected: f64",
                s.expected_low as "expected_low: f64", s.expected_high as "expected_high: f64",
                s.residual as "residual: f64", s.contribution as "contribution: f64", s.imputed as "imputed!: bool"
-           from picked join tag_score as s on s.tag_id = ?1 and s.time_us = picked.time_us
+           from picked cross join tag_score as s on s.tag_id = ?1 and s.time_us = picked.time_us
            order by s.time_us"#,
         tag,
         b.from_us,

@@ -23,7 +23,7 @@ const READERS: u32 = 4;
 pub(crate) struct DatabaseFile {
     /// What it is called in logs and metrics.
     pub(crate) name: &'static str,
-    migrations: Migrator,
+    pub(crate) migrations: Migrator,
     synchronous: SqliteSynchronous,
 }
 
@@ -66,7 +66,8 @@ impl DatabaseFile {
 
     /// The writer's connection.
     pub(crate) async fn writer(&self, path: &Path) -> Result<SqliteConnection, StoreError> {
-        Ok(self.options(path).busy_timeout(WRITER_BUSY).connect().await?)
+        // The file was made when it was migrated: one that has vanished since is an error, not a new empty one.
+        Ok(self.options(path).create_if_missing(false).busy_timeout(WRITER_BUSY).connect().await?)
     }
 
     /// A small pool that can only read. With a WAL it never waits for the writer, nor the writer for it.

@@ -257,6 +257,7 @@ async fn newest_first(
     Ok(rows)
 }
 
+// `cross join` keeps SQLite from walking the whole history in search of the few times picked.
 async fn thinned(conn: &mut SqliteConnection, tag: i64, b: Buckets) -> Result<Vec<SampleRow>, StoreError> {
     let rows = sqlx::query_as!(
         SampleRow,
@@ -276,7 +277,7 @@ async fn thinned(conn: &mut SqliteConnection, tag: i64, b: Buckets) -> Result<Ve
                        order by time_us limit 1) from bucket
            )
            select s.time_us as "time_us!: i64", s.value as "value: f64", s.status as "status!: i64"
-           from picked join sample as s on s.tag_id = ?1 and s.time_us = picked.time_us
+           from picked cross join sample as s on s.tag_id = ?1 and s.time_us = picked.time_us
            order by s.time_us"#,
         tag,
         b.from_us,

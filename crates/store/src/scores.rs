@@ -278,6 +278,7 @@ async fn newest_scores(
     Ok(rows)
 }
 
+// `cross join` keeps SQLite from walking the whole history in search of the few times picked.
 async fn thinned_scores(conn: &mut SqliteConnection, asset: i64, b: Buckets) -> Result<Vec<ScoreRow>, StoreError> {
     let rows = sqlx::query_as!(
         ScoreRow,
@@ -296,7 +297,7 @@ async fn thinned_scores(conn: &mut SqliteConnection, asset: i64, b: Buckets) -> 
                s.probability as "probability: f64", s.probability_low as "probability_low: f64",
                s.probability_high as "probability_high: f64", s.mode as "mode!: String", s.imputed as "imputed: f64",
                s.status as "status!: i64"
-           from picked join score as s on s.asset_id = ?1 and s.time_us = picked.time_us
+           from picked cross join score as s on s.asset_id = ?1 and s.time_us = picked.time_us
            order by s.time_us"#,
         asset,
         b.from_us,

@@ -3,6 +3,7 @@
 mod alarms;
 mod crash;
 mod histories;
+mod queries;
 mod refusals;
 mod restart;
 mod writing;

@@ -194,10 +194,9 @@ impl<W: Write> Task<W> {
                 None => break,
             }
         }
-        if let Some(Err(error)) = match self.conn.take() {
-            Some(conn) => Some(conn.close().await),
-            None => None,
-        } {
+        if let Some(conn) = self.conn.take()
+            && let Err(error) = conn.close().await
+        {
             tracing::warn!(file = self.file.name, %error, "The database was not closed cleanly; nothing is lost.");
         }
         for done in closers {

@@ -16,7 +16,6 @@ create table alarm (
 ) strict;
 
 create index alarm_by_raised on alarm (raised_at_us, id);
-create index alarm_by_asset on alarm (asset, raised_at_us, id);
 create index alarm_open on alarm (raised_at_us, id) where phase in ('active', 'falling') or acknowledged = 0;
 
 -- The tags that carried an alarm, largest share first. A number that was not finite is null.

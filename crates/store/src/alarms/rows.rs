@@ -4,6 +4,7 @@ use andon_plant::{
     Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, TagName, Timestamp,
     alarm::{Contribution, Phase, Transition},
 };
+use serde::{Deserialize, de::IntoDeserializer};
 use sqlx::SqliteConnection;
 
 use super::page::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor};
@@ -68,10 +69,9 @@ fn phase(word: &str, since_us: Option<i64>) -> Result<Phase, String> {
     }
 }
 
-fn transition(word: &str) -> Option<Transition> {
-    [Transition::Raised, Transition::Cleared, Transition::Acknowledged, Transition::Commented]
-        .into_iter()
-        .find(|transition| transition.as_str() == word)
+/// The words of the journal are the ones of JSON, so that a new transition needs no second list here.
+fn transition(word: &str) -> Result<Transition, serde::de::value::Error> {
+    Transition::deserialize(word.into_deserializer())
 }
 
 pub(super) async fn find(conn: &mut SqliteConnection, id: AlarmId) -> Result<Option<Alarm>, StoreError> {
@@ -251,9 +251,7 @@ pub(super) async fn journal(conn: &mut SqliteConnection, alarm: AlarmId) -> Resu
     .await?;
     rows.into_iter()
         .map(|row| {
-            let transition = transition(&row.transition).ok_or_else(|| {
-                StoreError::broken("journal", row.id, format!("the transition `{}` is not known", row.transition))
-            })?;
+            let transition = transition(&row.transition).map_err(|e| StoreError::broken("journal", row.id, e))?;
             let time = Timestamp::from_micros(row.time_us);
             Ok(JournalEntry { alarm, time, transition, by: row.by, comment: row.comment })
         })

@@ -25,11 +25,16 @@ async fn an_occurrence_is_followed_from_raised_to_acknowledged() {
         comment: Some("valve was shut".to_owned()),
         ..entry(at(12), Transition::Acknowledged)
     };
-    store.update_alarm(&a, vec![said]).await.unwrap();
+    store.update_alarm(&a, vec![said, entry(at(13), Transition::Commented)]).await.unwrap();
     let (read, journal) = store.alarm(a.id).await.unwrap().unwrap();
     assert_eq!(read, a);
     let transitions: Vec<_> = journal.iter().map(|e| (e.alarm, e.time, e.transition)).collect();
-    let expected = [(1, Transition::Raised), (9, Transition::Cleared), (12, Transition::Acknowledged)];
+    let expected = [
+        (1, Transition::Raised),
+        (9, Transition::Cleared),
+        (12, Transition::Acknowledged),
+        (13, Transition::Commented),
+    ];
     assert_eq!(transitions, expected.map(|(s, t)| (a.id, at(s), t)));
     assert_eq!(journal[2].comment.as_deref(), Some("valve was shut"));
     assert_eq!(store.open_alarms().await.unwrap(), []);
