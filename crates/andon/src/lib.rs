@@ -1,1 +1,14 @@
 //! Andon watches a plant floor: PLC tags in, anomaly alarms out.
+//!
+//! * [`cli`]: the command line, one file a command.
+//! * [`config`]: `andon.toml`, parsed and then proved.
+//! * [`lifecycle`] and [`telemetry`]: starting, stopping, logs and metrics.
+//! * [`pipeline`]: from tags to verdicts to alarms, and out again.
+//! * [`api`]: REST, the live feed and the dashboard's files.
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod lifecycle;
+pub mod pipeline;
+pub mod telemetry;

@@ -1,1 +1,17 @@
-//! The one detector: window, reconstruct, judge.
+//! The one detector: samples go in, verdicts come out. Live monitoring, offline scoring and the laboratory all call it,
+//! in the same streaming order, so there is nothing to agree about.
+//!
+//! * [`stream`]: recorded samples in time order, and how they are played through a windower.
+//! * [`fit`](mod@fit): trains a model on the older part of a recording and calibrates judgement on the newer part.
+//! * [`artifact`]: what was fitted, as one manifest and one weights file.
+//! * [`detector`]: the streaming detector.
+
+pub mod artifact;
+pub mod detector;
+pub mod fit;
+pub mod stream;
+
+pub use artifact::{Artifact, ArtifactError, Manifest};
+pub use detector::{Detector, InstallError, Step};
+pub use fit::{FitError, FitSettings, fit};
+pub use stream::Stream;

@@ -65,7 +65,7 @@ impl TryFrom<String> for Condition {
 }
 
 /// When an alarm is raised and cleared.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AlarmSettings {
     /// How long a level must be at or above the threshold before the alarm is raised.
     pub on_delay: Duration,

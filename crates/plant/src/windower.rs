@@ -182,6 +182,11 @@ impl Windower {
         })
     }
 
+    /// The row cut last.
+    pub fn last_row(&self) -> Option<&Row> {
+        self.ring.back()
+    }
+
     /// The newest time at which a sample waits to be cut.
     pub fn newest_pending(&self) -> Option<Timestamp> {
         self.tags.iter().filter_map(|t| t.pending.last_key_value().map(|(time, _)| *time)).max()
@@ -218,10 +223,8 @@ impl Windower {
                 None => (f64::NAN, Fill::Missing),
             },
         };
-        if !from.is_imputed() {
-            if let Some((known, before)) = ended {
-                self.interpolate(ix, (known, before), (time, value));
-            }
+        if let (false, Some(before)) = (from.is_imputed(), ended) {
+            self.interpolate(ix, before, (time, value));
         }
         (value, from)
     }

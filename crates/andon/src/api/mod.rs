@@ -1,0 +1,121 @@
+//! The REST API, the live feed, the dashboard's files, health and metrics, on axum.
+//!
+//! One file a resource. Add one by writing its file and naming its routes in [`routes`].
+
+mod alarms;
+mod assets;
+mod demo;
+mod live;
+mod problem;
+mod sources;
+mod span;
+mod system;
+mod tags;
+mod training;
+mod web;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use andon_simulator::PlantHandle;
+use anyhow::Context;
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{lifecycle::Lifecycle, pipeline::hub::Hub};
+
+/// What every handler has.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) hub: Hub,
+    /// The simulated plant, in the demo only.
+    pub(crate) plant: Option<Arc<PlantHandle>>,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) cancel: CancellationToken,
+}
+
+#[derive(OpenApi)]
+#[openapi(info(title = "Andon", description = "Plant-floor monitoring: assets, scores, samples and alarms."))]
+struct Document;
+
+/// Serves until the lifecycle is stopped; returns the address, which has a real port also where 0 was asked for.
+///
+/// # Errors
+/// If the address can't be listened on.
+pub async fn serve(
+    listen: SocketAddr,
+    hub: Hub,
+    plant: Option<Arc<PlantHandle>>,
+    metrics: PrometheusHandle,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("http.listen: {listen} can't be listened on; is another program using it?"))?;
+    let address = listener.local_addr()?;
+    let cancel = lifecycle.token();
+    let app = routes(Api { hub, plant, metrics, cancel: cancel.clone() });
+    lifecycle.spawn(async move {
+        let stop = async move { cancel.cancelled().await };
+        if let Err(e) = axum::serve(listener, app).with_graceful_shutdown(stop).await {
+            tracing::error!("the HTTP server ended: {e}");
+        }
+    });
+    Ok(address)
+}
+
+fn routes(api: Api) -> Router {
+    let (v1, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .nest(
+            "/api/v1",
+            OpenApiRouter::new()
+                .routes(routes!(assets::list))
+                .routes(routes!(assets::one))
+                .routes(routes!(assets::scores))
+                .routes(routes!(assets::contributions))
+                .routes(routes!(assets::model))
+                .routes(routes!(assets::models))
+                .routes(routes!(training::start))
+                .routes(routes!(training::one))
+                .routes(routes!(tags::list))
+                .routes(routes!(tags::samples))
+                .routes(routes!(tags::expected))
+                .routes(routes!(alarms::list))
+                .routes(routes!(alarms::one))
+                .routes(routes!(alarms::acknowledge))
+                .routes(routes!(sources::list))
+                .routes(routes!(live::live))
+                .routes(routes!(demo::list, demo::inject, demo::clear))
+                .routes(routes!(demo::clear_one))
+                .routes(routes!(system::version)),
+        )
+        .routes(routes!(system::healthz))
+        .routes(routes!(system::readyz))
+        .routes(routes!(system::metrics))
+        .split_for_parts();
+    let security = [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("content-security-policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"),
+    ];
+    let app = v1
+        .route("/api/openapi.json", axum::routing::get(|| async { axum::Json(document) }))
+        .fallback(web::file)
+        .with_state(api);
+    security
+        .into_iter()
+        .fold(app, |app, (name, value)| {
+            let header =
+                SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value));
+            app.layer(header)
+        })
+        .layer(CompressionLayer::new())
+}

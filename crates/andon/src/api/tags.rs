@@ -1,0 +1,95 @@
+//! Tags: their samples and what was expected of them.
+
+use andon_plant::{Sample, TagKey};
+use andon_store::{ExpectedPoint, SeriesQuery};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Api,
+    assets::card,
+    problem::{Path, Problem, Query},
+    span::Span,
+};
+
+/// All tags of all assets.
+#[utoipa::path(get, path = "/tags", tag = "tags", responses((status = 200, description = "`{items, next_cursor}`")))]
+pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
+    let mut items = Vec::new();
+    for asset in &api.hub.config.assets {
+        for tag in &asset.tags {
+            items.push(json!({
+                "asset": asset.name, "name": tag.tag.name, "unit": tag.tag.unit, "range": tag.tag.range,
+                "kind": tag.tag.kind, "source": tag.source, "node": tag.node.to_string(),
+            }));
+        }
+    }
+    Json(json!({ "items": items, "next_cursor": null }))
+}
+
+/// The samples of a tag over a span; as CSV where the request accepts `text/csv`.
+#[utoipa::path(get, path = "/tags/{asset}/{tag}/samples", tag = "tags",
+    params(("asset" = String, Path), ("tag" = String, Path), Span),
+    responses((status = 200, description = "`{items: [{time, value, quality, status}]}`"), (status = 404, body = Problem)))]
+pub(super) async fn samples(
+    State(api): State<Api>,
+    Path((asset, tag)): Path<(String, String)>,
+    Query(span): Query<Span>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let key = key(&api, &asset, &tag)?;
+    let (from, to, points) = span.parse(api.hub.clock.now())?;
+    let query = SeriesQuery::thinned(points);
+    let samples = api.hub.store.samples(&key, from, to, query).await?;
+    let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/csv") {
+        return Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv(&samples)).into_response());
+    }
+    let items: Vec<Value> = samples.iter().map(sample).collect();
+    Ok(Json(json!({ "items": items, "next_cursor": null })).into_response())
+}
+
+fn csv(samples: &[Sample]) -> String {
+    let mut text = String::from("timestamp,value,quality\n");
+    for s in samples {
+        let value = if s.value.is_finite() { s.value.to_string() } else { String::new() };
+        text.push_str(&format!("{},{value},{}\n", s.time, s.quality().as_str()));
+    }
+    text
+}
+
+fn sample(s: &Sample) -> Value {
+    json!({
+        "time": s.time, "value": s.value.is_finite().then_some(s.value), "quality": s.quality().as_str(),
+        "status": s.status.to_string(),
+    })
+}
+
+/// What was expected of a tag over a span.
+#[utoipa::path(get, path = "/tags/{asset}/{tag}/expected", tag = "tags",
+    params(("asset" = String, Path), ("tag" = String, Path), Span),
+    responses((status = 200, description = "`{items: [{time, expected, low, high, imputed}]}`"), (status = 404, body = Problem)))]
+pub(super) async fn expected(
+    State(api): State<Api>,
+    Path((asset, tag)): Path<(String, String)>,
+    Query(span): Query<Span>,
+) -> Result<Json<Value>, Problem> {
+    let key = key(&api, &asset, &tag)?;
+    let (from, to, points) = span.parse(api.hub.clock.now())?;
+    let query = SeriesQuery::thinned(points);
+    let point = |p: &ExpectedPoint| json!({ "time": p.time, "expected": p.expected, "low": p.expected_low, "high": p.expected_high, "imputed": p.imputed });
+    let items: Vec<Value> = api.hub.store.expected(&key, from, to, query).await?.iter().map(point).collect();
+    Ok(Json(json!({ "items": items, "next_cursor": null })))
+}
+
+fn key(api: &Api, asset: &str, tag: &str) -> Result<TagKey, Problem> {
+    let config = card(api, asset)?.config;
+    let found = config.tags.iter().find(|t| &*t.tag.name == tag);
+    let found = found.ok_or_else(|| Problem::not_found(format!("asset `{asset}` has no tag `{tag}`")))?;
+    Ok(TagKey { asset: config.name.clone(), tag: found.tag.name.clone() })
+}

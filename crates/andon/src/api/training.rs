@@ -1,0 +1,48 @@
+//! Trainings: start one, and see how far it has come.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    Api,
+    assets::card,
+    problem::{OptionalBody, Path, Problem},
+    span::instant,
+};
+use crate::pipeline::training::Job;
+
+/// The span to train on; all history where it is absent.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    /// RFC 3339 or epoch seconds.
+    #[serde(default)]
+    from: Option<String>,
+    /// RFC 3339 or epoch seconds.
+    #[serde(default)]
+    to: Option<String>,
+}
+
+/// Trains a new model on stored history; it judges as soon as it is done.
+#[utoipa::path(post, path = "/assets/{asset}/training", tag = "training", params(("asset" = String, Path)),
+    request_body = Request,
+    responses((status = 202, description = "The training"), (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn start(
+    State(api): State<Api>,
+    Path(asset): Path<String>,
+    OptionalBody(body): OptionalBody<Request>,
+) -> Result<(StatusCode, Json<Job>), Problem> {
+    let config = card(&api, &asset)?.config;
+    let (from, to) = (instant("from", body.from.as_deref())?, instant("to", body.to.as_deref())?);
+    let job = api.hub.training.request(config.name.clone(), from, to);
+    let job = job.map_err(|busy| Problem::unavailable(busy.to_string()))?;
+    Ok((StatusCode::ACCEPTED, Json(job)))
+}
+
+/// One training.
+#[utoipa::path(get, path = "/training/{id}", tag = "training", params(("id" = u64, Path)),
+    responses((status = 200, description = "The training"), (status = 404, body = Problem)))]
+pub(super) async fn one(State(api): State<Api>, Path(id): Path<u64>) -> Result<Json<Job>, Problem> {
+    api.hub.training.job(id).map(Json).ok_or_else(|| Problem::not_found(format!("there is no training {id}")))
+}

@@ -1,0 +1,85 @@
+//! `andon demo`: a simulated plant and the whole loop around it.
+
+use std::{fmt::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use andon_plant::{Clock, SystemClock};
+use andon_simulator::{PlantHandle, PlantSettings, SimAsset, serve_plant};
+use anyhow::Context;
+
+use super::{run::serve, simulate::plant_history};
+use crate::{config::Config, lifecycle::Lifecycle};
+
+/// Run a simulated plant and monitor it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where the dashboard and the REST API listen.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+    /// Where Andon's own OPC UA server listens.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4850")]
+    opcua: SocketAddr,
+    /// Where the database and certificates are kept.
+    #[arg(long, value_name = "DIR", default_value = "demo-data")]
+    data_dir: PathBuf,
+    /// How many simulated seconds pass in a second.
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    speed: f64,
+    /// The seed of the simulated plant.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&args.data_dir)
+        .with_context(|| format!("--data-dir {} can't be made", args.data_dir.display()))?;
+    let life = Lifecycle::default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let settings = PlantSettings {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        seed: args.seed,
+        speed: args.speed,
+        history: plant_history(),
+        pki_dir: args.data_dir.join("pki").join("plant"),
+    };
+    let plant = serve_plant(settings, clock, life.token()).await?;
+    println!("plant      {}", plant.endpoint);
+    let text = config(&args, &plant);
+    let (config, _) = Config::parse(&text, "the demo's configuration", &args.data_dir)?;
+    serve(config, Some(Arc::new(plant)), &life).await
+}
+
+/// The demo's configuration, in the words a plant's engineer would write it in.
+fn config(args: &Args, plant: &PlantHandle) -> String {
+    let (http, opcua, endpoint) = (args.http, args.opcua, &plant.endpoint);
+    let history = humantime::format_duration(plant_history() - Duration::from_secs(60));
+    let mut text = format!(
+        "[plant]\nname = \"Demo plant\"\n[store]\nurl = \"sqlite://andon.db\"\n[http]\nlisten = \"{http}\"\n\
+         [opcua]\nlisten = \"{opcua}\"\n[[source]]\nname = \"plant\"\nendpoint = \"{endpoint}\"\nsecurity = \"None\"\n\
+         read = {{ subscribe = \"100ms\" }}\nhistory = \"{history}\"\n"
+    );
+    for asset in &plant.assets {
+        // Writing to a string can't fail.
+        let _ = write!(
+            text,
+            "[[asset]]\nname = \"{}\"\narea = \"{}\"\ngrid = \"1s\"\nwindow = {{ rows = 60, stride = 1 }}\n\
+             mode_tag = \"{}\"\nalarm = {{ on_delay = \"3s\", off_delay = \"20s\", hysteresis = 0.5 }}\n\
+             threshold = {{ strategy = \"ewma\" }}\n",
+            asset.name, asset.area, asset.mode_tag
+        );
+        for tag in &asset.tags {
+            text.push_str(&tag_block(plant, asset, tag));
+        }
+    }
+    text
+}
+
+fn tag_block(plant: &PlantHandle, asset: &SimAsset, tag: &andon_plant::Tag) -> String {
+    let node = plant.nodes.iter().find(|(key, _)| key.asset == asset.name && key.tag == tag.name);
+    let node = node.map(|(_, node)| node.as_str()).unwrap_or_default();
+    let range = tag.range.map(|r| format!("range = [{:?}, {:?}]\n", r.low(), r.high())).unwrap_or_default();
+    let kind = serde_json::to_string(&tag.kind).unwrap_or_default();
+    format!(
+        "[[asset.tag]]\nname = \"{}\"\nsource = \"plant\"\nnode = \"{node}\"\nunit = \"{}\"\n{range}kind = {kind}\n",
+        tag.name, tag.unit
+    )
+}

@@ -1,0 +1,108 @@
+//! `andon fit`: train on normal data offline.
+
+use std::{ops::ControlFlow, path::PathBuf, time::Duration};
+
+use andon_detect::{Stream, fit};
+use andon_plant::{Clock, Sample, SystemClock, Tag, TagName};
+use andon_simulator::Recording;
+use anyhow::{Context, bail};
+
+use super::progress::TrainingProgress;
+use crate::config::ModelConfig;
+
+/// Train a model on a recording of normal operation.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The recording: `timestamp`, then a column a tag; `label` and `mode` are not used.
+    #[arg(long, value_name = "FILE")]
+    csv: PathBuf,
+    /// Where the model is written.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// The model keys of `[[asset]]` in a file of their own.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The seed of everything random in the training.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let recording = Recording::read_csv(&args.csv)?;
+    let (config, warnings) = match &args.config {
+        Some(path) => ModelConfig::load(path)?,
+        None => Default::default(),
+    };
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let tags = tags(&recording, &config)?;
+    let grid = match config.grid.or_else(|| period(&recording)) {
+        Some(grid) => grid,
+        None => bail!("{}: fewer than two rows; there is nothing to learn from", args.csv.display()),
+    };
+    let settings = config.fit_settings(&tags, grid, args.seed, SystemClock.now())?;
+    let names: Vec<TagName> = tags.iter().map(|t| t.name.clone()).collect();
+    let stream = stream(&recording, &names)?;
+    let progress = TrainingProgress::new();
+    let artifact = fit(&stream, &tags, &settings, &mut |p| {
+        progress.show(p);
+        ControlFlow::Continue(())
+    })
+    .with_context(|| args.csv.display().to_string())?;
+    progress.done();
+    artifact.save(&args.model)?;
+    let m = &artifact.manifest;
+    println!("model      {}", args.model.display());
+    println!("version    {}", m.version());
+    println!("tags       {}", m.tags.len());
+    println!("window     {} rows, {} s apart", m.model.rows, grid.as_secs_f64());
+    println!("weights    {}", m.model.parameters);
+    println!("calibrated on {} rows", m.calibration_rows);
+    Ok(())
+}
+
+fn tags(recording: &Recording, config: &ModelConfig) -> anyhow::Result<Vec<Tag>> {
+    for name in config.tag_names() {
+        if !recording.tags.iter().any(|t| t.name == *name) {
+            bail!("tag `{name}` of the model configuration is not a column of the recording");
+        }
+    }
+    Ok(recording.tags.iter().map(|t| config.tag(&t.name)).collect())
+}
+
+/// The time between two rows of a recording: the median, so that a gap does not count.
+fn period(recording: &Recording) -> Option<Duration> {
+    let mut steps: Vec<Duration> = recording.times.windows(2).map(|t| t[1].since(t[0])).collect();
+    steps.retain(|step| !step.is_zero());
+    steps.sort();
+    steps.get(steps.len() / 2).copied()
+}
+
+/// A recording as the detector sees it, the columns in the order of `tags`. An empty cell is a Bad sample, so gaps are the
+/// same as over OPC UA.
+///
+/// # Errors
+/// If the recording has other columns.
+pub(super) fn stream(recording: &Recording, tags: &[TagName]) -> anyhow::Result<Stream> {
+    let mut columns = Vec::with_capacity(tags.len());
+    for column in &recording.tags {
+        columns.extend(tags.iter().position(|t| *t == column.name));
+    }
+    if columns.len() != tags.len() || recording.tags.len() != tags.len() {
+        let have: Vec<&str> = recording.tags.iter().map(|t| t.name.as_str()).collect();
+        let model: Vec<&str> = tags.iter().map(TagName::as_str).collect();
+        bail!(
+            "the recording has tags [{}], the model was fitted to [{}]; score a recording with the same columns, or fit \
+             again",
+            have.join(", "),
+            model.join(", ")
+        )
+    }
+    let mut samples = Vec::with_capacity(recording.values.len());
+    for (row, time) in recording.times.iter().enumerate() {
+        let cells = columns.iter().zip(recording.row(row));
+        samples.extend(cells.map(|(tag, value)| (*tag, Sample::good(*time, *value))));
+    }
+    Ok(Stream::new(samples))
+}

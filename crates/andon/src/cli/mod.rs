@@ -1,0 +1,70 @@
+//! The command line: one file a command.
+
+mod browse;
+mod check;
+mod demo;
+mod fit;
+mod progress;
+mod replay;
+mod run;
+mod score;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Watches a plant floor: PLC tags in over OPC UA, anomaly alarms out.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Run(run::Args),
+    Check(check::Args),
+    Browse(browse::Args),
+    Fit(fit::Args),
+    Score(score::Args),
+    Replay(replay::Args),
+    Simulate(simulate::Args),
+}
+
+impl Cli {
+    /// Runs the command: 0 where it did what it was asked, 2 with one message where it could not.
+    pub fn run(self) -> ExitCode {
+        crate::telemetry::log();
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(e) => {
+                eprintln!("error: the async runtime could not be started: {e}");
+                return ExitCode::from(2);
+            }
+        };
+        let done = runtime.block_on(async {
+            match self.command {
+                Command::Demo(args) => demo::run(args).await,
+                Command::Run(args) => run::run(args).await,
+                Command::Check(args) => check::run(args).await,
+                Command::Browse(args) => browse::run(args).await,
+                Command::Fit(args) => fit::run(args),
+                Command::Score(args) => score::run(args),
+                Command::Replay(args) => replay::run(args).await,
+                Command::Simulate(args) => simulate::run(args).await,
+            }
+        });
+        // A thread that still trains must not keep the process.
+        runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("error: {e:#}");
+                ExitCode::from(2)
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `andon score`: score a recording offline with exactly the live pipeline.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use andon_detect::{Artifact, Detector, Stream};
+use andon_plant::{
+    AlarmState, AssetName, TagName, Timestamp, Verdict,
+    alarm::{AlarmSettings, Input, step},
+};
+use andon_simulator::Recording;
+use anyhow::Context;
+
+use super::fit::stream;
+
+/// Score a recording offline with exactly the live pipeline.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The model, as `andon fit` wrote it.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// The recording.
+    #[arg(long, value_name = "FILE")]
+    csv: PathBuf,
+    /// Where the scores are written, one row for each row of the recording.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// One verdict and whether its alarm was active after it.
+struct Scored {
+    verdict: Verdict,
+    alarm_active: bool,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let recording = Recording::read_csv(&args.csv)?;
+    let artifact = Artifact::load(&args.model)?;
+    let tags = artifact.manifest.tag_names();
+    let stream = stream(&recording, &tags).with_context(|| args.csv.display().to_string())?;
+    let (grid, alarm) = (artifact.manifest.window().grid, artifact.manifest.alarm);
+    let mut detector = Detector::of(AssetName::new("recording")?, artifact);
+    let scored = score(&mut detector, &stream, grid, &alarm)?;
+    write(&args.out, &recording, &tags, grid, &scored)?;
+    println!("{}: {} rows, {} scored", args.out.display(), recording.rows(), scored.len());
+    Ok(())
+}
+
+fn score(
+    detector: &mut Detector,
+    stream: &Stream,
+    grid: Duration,
+    alarm: &AlarmSettings,
+) -> anyhow::Result<BTreeMap<Timestamp, Scored>> {
+    let mut scored = BTreeMap::new();
+    let mut state = AlarmState::default();
+    let mut judge = |detector: &mut Detector, watermark: Timestamp| -> anyhow::Result<()> {
+        while let Some(step_taken) = detector.step(watermark) {
+            let Some(verdict) = step_taken?.verdict else { continue };
+            let input = Input::Level { time: verdict.time, level: verdict.score, threshold: verdict.threshold };
+            state = step(alarm, state, input).0;
+            scored.insert(verdict.time, Scored { verdict, alarm_active: state.active() });
+        }
+        Ok(())
+    };
+    for (tag, sample) in stream.samples() {
+        judge(detector, sample.time)?;
+        detector.push(*tag, *sample);
+    }
+    if let Some((_, last)) = stream.span() {
+        judge(detector, last.after(grid * 2))?;
+    }
+    Ok(scored)
+}
+
+/// Writes the scores whole or not at all.
+fn write(
+    out: &Path,
+    recording: &Recording,
+    tags: &[TagName],
+    grid: Duration,
+    scored: &BTreeMap<Timestamp, Scored>,
+) -> anyhow::Result<()> {
+    let part = out.with_extension("part");
+    let named = || format!("--out {} can't be written", out.display());
+    let mut csv = csv::Writer::from_path(&part).with_context(named)?;
+    let mut head: Vec<String> = [
+        "timestamp",
+        "score",
+        "threshold",
+        "alarm",
+        "alarm_active",
+        "mode",
+        "probability",
+        "probability_low",
+        "probability_high",
+        "imputed",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    head.extend(tags.iter().map(|t| format!("contribution:{t}")));
+    csv.write_record(&head).with_context(named)?;
+    for time in &recording.times {
+        let mut record = vec![time.to_string()];
+        match scored.get(&time.ceil_to(grid)) {
+            Some(s) => record.extend(cells(s)),
+            None => record.extend(std::iter::repeat_n(String::new(), head.len() - 1)),
+        }
+        csv.write_record(&record).with_context(named)?;
+    }
+    csv.flush().with_context(named)?;
+    drop(csv);
+    std::fs::rename(&part, out).with_context(named)
+}
+
+fn cells(s: &Scored) -> Vec<String> {
+    let v = &s.verdict;
+    let flag = |b: bool| if b { "1" } else { "0" }.to_owned();
+    let mut cells = vec![
+        v.score.to_string(),
+        v.threshold.to_string(),
+        flag(v.anomalous()),
+        flag(s.alarm_active),
+        v.mode.as_str().to_owned(),
+        v.probability.to_string(),
+        v.probability_low.to_string(),
+        v.probability_high.to_string(),
+        v.imputed.to_string(),
+    ];
+    cells.extend(v.tags.iter().map(|t| t.contribution.to_string()));
+    cells
+}

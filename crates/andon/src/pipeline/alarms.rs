@@ -1,0 +1,312 @@
+//! The alarm task: the one owner of every alarm's state.
+//!
+//! It steps [`andon_plant::alarm`] with verdicts, source losses and acknowledgements. A transition is written to the
+//! store before anybody is told of it. It waits for the main database only, never for a model or a busy historian.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use andon_plant::{
+    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, SourceName, Timestamp, Verdict,
+    alarm::{AlarmSettings, Contribution, Input, Transition, step},
+};
+use andon_store::StoreError;
+use andon_ua_server::UaServer;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    hub::{AlarmError, Hub},
+    live::LiveEvent,
+    publish,
+};
+use crate::config::AssetConfig;
+
+/// A source must be away this long before it is an alarm: a PLC that restarts is back by then.
+const SOURCE_ON_DELAY: Duration = Duration::from_secs(10);
+/// How many tags an alarm names.
+const NAMED: usize = 3;
+/// A tag that carries less than this share is not named.
+const NAMED_SHARE: f64 = 0.1;
+
+/// The number of an alarm that has not been written yet.
+const NEW: AlarmId = AlarmId(0);
+
+/// What the alarm task is told.
+pub(super) enum Message {
+    /// A row was judged.
+    Verdict(Arc<Verdict>),
+    /// A source was lost (and why), or is back.
+    Source { asset: AssetName, source: SourceName, lost: Option<String> },
+    /// An operator has seen an alarm.
+    Acknowledge { id: AlarmId, by: String, comment: Option<String>, reply: oneshot::Sender<Result<Alarm, AlarmError>> },
+    /// There is no more to come.
+    Stop,
+}
+
+/// One condition of one asset.
+#[derive(Default)]
+struct Point {
+    state: AlarmState,
+    /// The occurrence that is open.
+    alarm: Option<Alarm>,
+}
+
+/// The alarm task.
+pub(super) struct Alarms {
+    hub: Hub,
+    ua: UaServer,
+    points: HashMap<(AssetName, Condition), Point>,
+    /// Sources that are away, by asset, and why.
+    lost: HashMap<AssetName, String>,
+}
+
+impl Alarms {
+    /// Takes up the alarms that were open when the process last stopped.
+    pub(super) fn restored(hub: Hub, ua: UaServer, open: Vec<Alarm>) -> Self {
+        let mut points: HashMap<_, Point> = HashMap::new();
+        for alarm in open {
+            let key = (alarm.asset.clone(), alarm.condition.clone());
+            points.insert(key, Point { state: alarm.state, alarm: Some(alarm) });
+        }
+        let alarms = Self { hub, ua, points, lost: HashMap::new() };
+        let assets: Vec<AssetName> = alarms.hub.config.assets.iter().map(|a| a.name.clone()).collect();
+        for asset in assets {
+            alarms.count(&asset);
+        }
+        alarms.points.values().filter_map(|p| p.alarm.as_ref()).for_each(|alarm| alarms.mirror(alarm));
+        alarms
+    }
+
+    /// Runs until it is told to stop.
+    pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(Message::Stop) | None => return,
+                    Some(message) => self.take(message).await,
+                },
+                _ = tick.tick() => self.watch_sources().await,
+            }
+        }
+    }
+
+    async fn take(&mut self, message: Message) {
+        match message {
+            Message::Verdict(verdict) => self.judge(&verdict).await,
+            Message::Source { asset, lost, source } => {
+                match lost {
+                    Some(reason) => self.lost.insert(asset, format!("{source}: {reason}")),
+                    None => self.lost.remove(&asset),
+                };
+                self.watch_sources().await;
+            }
+            Message::Acknowledge { id, by, comment, reply } => {
+                // Whoever asked may have gone; the alarm is acknowledged all the same.
+                drop(reply.send(self.acknowledge(id, by, comment).await));
+            }
+            Message::Stop => {}
+        }
+    }
+
+    async fn judge(&mut self, verdict: &Arc<Verdict>) {
+        let Some(card) = self.hub.board.asset(&verdict.asset) else { return };
+        let input = Input::Level { time: verdict.time, level: verdict.score, threshold: verdict.threshold };
+        let config = card.config;
+        let describe = |config: &AssetConfig| Occurrence::of_verdict(config, verdict);
+        self.advance(&config, Condition::Score, &config.alarm, input, verdict.time, describe).await;
+    }
+
+    async fn watch_sources(&mut self) {
+        let now = self.hub.clock.now();
+        let assets = self.hub.config.assets.clone();
+        for asset in &assets {
+            let lost = self.lost.get(&asset.name).cloned();
+            let settings = AlarmSettings { on_delay: SOURCE_ON_DELAY, off_delay: Duration::ZERO, hysteresis: 0.0 };
+            let level = if lost.is_some() { 1.0 } else { 0.0 };
+            let input = Input::Level { time: now, level, threshold: 0.5 };
+            let describe = |asset: &AssetConfig| Occurrence {
+                severity: 500,
+                message: format!("{}: no data from {}", asset.name, lost.as_deref().unwrap_or("its source")),
+                contributions: Vec::new(),
+            };
+            self.advance(asset, Condition::Source, &settings, input, now, describe).await;
+        }
+    }
+
+    /// Steps one condition, and writes and tells what came of it.
+    async fn advance(
+        &mut self,
+        asset: &AssetConfig,
+        condition: Condition,
+        settings: &AlarmSettings,
+        input: Input,
+        time: Timestamp,
+        describe: impl FnOnce(&AssetConfig) -> Occurrence,
+    ) {
+        let point = self.points.entry((asset.name.clone(), condition.clone())).or_default();
+        let (state, transition) = step(settings, point.state, input);
+        let before = std::mem::replace(&mut point.state, state);
+        let Some(transition) = transition else { return };
+        let alarm = match (transition, point.alarm.take()) {
+            (Transition::Raised, open) => describe(asset).raise(asset, condition, state, open, time),
+            (_, Some(open)) => Alarm { state, cleared_at: Some(time), ..open },
+            (_, None) => return,
+        };
+        let key = (asset.name.clone(), alarm.condition.clone());
+        if let Err(e) = self.record(key.clone(), alarm, transition, time, None, None).await {
+            tracing::error!(asset = %asset.name, "an alarm could not be written, it is tried again with the next row: {e}");
+            self.points.entry(key).or_default().state = before;
+        }
+    }
+
+    async fn acknowledge(&mut self, id: AlarmId, by: String, comment: Option<String>) -> Result<Alarm, AlarmError> {
+        let open = self.points.iter().find(|(_, p)| p.alarm.as_ref().is_some_and(|a| a.id == id));
+        let Some((key, point)) = open else {
+            return match self.hub.store.alarm(id).await? {
+                Some((alarm, _)) => Ok(alarm),
+                None => Err(AlarmError::NotFound(id)),
+            };
+        };
+        let (key, state) = (key.clone(), point.state);
+        let (state, transition) = step(&self.settings(&key.0), state, Input::Acknowledge);
+        let Some(alarm) = point.alarm.clone() else { return Err(AlarmError::NotFound(id)) };
+        let Some(transition) = transition else { return Ok(alarm) };
+        let now = self.hub.clock.now();
+        let alarm = Alarm { state, acknowledged_at: Some(now), acknowledged_by: Some(by.clone()), ..alarm };
+        self.record(key, alarm, transition, now, Some(by), comment).await
+    }
+
+    fn settings(&self, asset: &AssetName) -> AlarmSettings {
+        let found = self.hub.config.assets.iter().find(|a| a.name == *asset);
+        found
+            .map_or(AlarmSettings { on_delay: Duration::ZERO, off_delay: Duration::ZERO, hysteresis: 0.0 }, |a| a.alarm)
+    }
+
+    /// Writes the alarm and a journal line in one transaction, and then tells everybody.
+    async fn record(
+        &mut self,
+        key: (AssetName, Condition),
+        alarm: Alarm,
+        transition: Transition,
+        time: Timestamp,
+        by: Option<String>,
+        comment: Option<String>,
+    ) -> Result<Alarm, AlarmError> {
+        let entry = JournalEntry { alarm: alarm.id, time, transition, by, comment };
+        let alarm = match self.write(&alarm, entry).await {
+            Ok(written) => written,
+            Err(e) => {
+                // What was open stays open in memory; the store has the same.
+                let point = self.points.entry(key).or_default();
+                if alarm.id != NEW && point.alarm.is_none() {
+                    point.alarm = Some(Alarm { state: point.state, ..alarm });
+                }
+                return Err(e.into());
+            }
+        };
+        tracing::info!(alarm = alarm.id.0, asset = %alarm.asset, severity = alarm.severity, "{} {}: {}",
+            alarm.condition, transition.as_str(), alarm.message);
+        metrics::counter!("andon_alarm_transitions_total", "transition" => transition.as_str()).increment(1);
+        let point = self.points.entry(key).or_default();
+        point.state = alarm.state;
+        point.alarm = alarm.state.open().then(|| alarm.clone());
+        self.mirror(&alarm);
+        self.count(&alarm.asset);
+        self.hub.live.send(LiveEvent::Alarm(Arc::new(alarm.clone())));
+        publish::state(&self.hub, &self.ua, &alarm.asset);
+        Ok(alarm)
+    }
+
+    async fn write(&self, alarm: &Alarm, entry: JournalEntry) -> Result<Alarm, StoreError> {
+        if alarm.id == NEW {
+            return self.hub.store.insert_alarm(alarm.clone(), vec![entry]).await;
+        }
+        self.hub.store.update_alarm(alarm, vec![entry]).await?;
+        Ok(alarm.clone())
+    }
+
+    /// Shows an alarm as OPC UA variables. The tags an incident names are grouped under it: their conditions follow it.
+    fn mirror(&self, alarm: &Alarm) {
+        self.ua.publish_alarm(alarm);
+        if alarm.condition != Condition::Score {
+            return;
+        }
+        let Some(config) = self.hub.config.assets.iter().find(|a| a.name == alarm.asset) else { return };
+        for tag in &config.tags {
+            let named = alarm.contributions.iter().any(|c| c.tag == tag.tag.name);
+            let condition = Condition::Tag(tag.tag.name.clone());
+            let state = if named { alarm.state } else { AlarmState::default() };
+            self.ua.publish_alarm(&Alarm { condition, state, ..alarm.clone() });
+        }
+    }
+
+    fn count(&self, asset: &AssetName) {
+        let open = self.points.iter().filter(|((a, _), p)| a == asset && p.alarm.is_some()).count();
+        self.hub.board.update(asset, |card| card.open_alarms = open);
+    }
+}
+
+/// What a new occurrence says.
+struct Occurrence {
+    severity: u16,
+    message: String,
+    contributions: Vec<Contribution>,
+}
+
+impl Occurrence {
+    fn of_verdict(asset: &AssetConfig, verdict: &Verdict) -> Self {
+        let unit = |name: &str| {
+            asset.tags.iter().find(|t| &*t.tag.name == name).map(|t| t.tag.unit.clone()).unwrap_or_default()
+        };
+        let named = verdict.top(NAMED).into_iter().filter(|t| t.contribution >= NAMED_SHARE);
+        let contributions: Vec<Contribution> = named
+            .map(|t| Contribution {
+                tag: t.tag.clone(),
+                share: t.contribution,
+                value: t.value,
+                expected: t.expected,
+                unit: unit(&t.tag),
+            })
+            .collect();
+        // Bands of ISA-18.2 use: low at the threshold, medium when a thousand times rarer; high is left to process alarms.
+        let severity = (200.0 + 80.0 * (verdict.score - verdict.threshold).max(0.0)).min(666.0) as u16;
+        let tags: Vec<String> = contributions.iter().map(deviation).collect();
+        let message = format!("{} in mode {}: {}", asset.name, verdict.mode.as_str(), tags.join(", "));
+        Self { severity, message, contributions }
+    }
+
+    fn raise(
+        self,
+        asset: &AssetConfig,
+        condition: Condition,
+        state: AlarmState,
+        open: Option<Alarm>,
+        time: Timestamp,
+    ) -> Alarm {
+        let fresh = Alarm {
+            id: NEW,
+            asset: asset.name.clone(),
+            condition,
+            state,
+            severity: self.severity,
+            message: self.message,
+            raised_at: time,
+            cleared_at: None,
+            acknowledged_at: None,
+            acknowledged_by: None,
+            contributions: self.contributions,
+        };
+        // It came back before it was acknowledged: the same occurrence, still with the time it first came.
+        match open {
+            Some(open) => Alarm { id: open.id, raised_at: open.raised_at, ..fresh },
+            None => fresh,
+        }
+    }
+}
+
+fn deviation(c: &Contribution) -> String {
+    let gap = c.value - c.expected;
+    let way = if gap < 0.0 { "below" } else { "above" };
+    let unit = if c.unit.is_empty() { String::new() } else { format!(" {}", c.unit) };
+    format!("{} {:.3}{unit} {way} expected", c.tag, gap.abs())
+}

@@ -1,0 +1,243 @@
+//! The detector thread: it owns every asset's detector, so models and scoring never run on a socket's time.
+//!
+//! Its input queue is bounded. Ingest never waits for it: where the queue is full the batch is stored but not judged,
+//! counted and logged once an episode. Its output queue is bounded too; the detector waits for the publisher, which
+//! waits for nothing but the store.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc as std_mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use andon_detect::{Artifact, Detector, InstallError};
+use andon_plant::{AssetName, Sample, TagName, TagSample, Timestamp, Verdict};
+use andon_scoring::Threshold;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::AssetConfig;
+
+/// Batches that wait to be judged.
+const QUEUE: usize = 4096;
+/// Outputs that wait to be published.
+const OUTPUT_QUEUE: usize = 1024;
+/// How far rows lag behind a heartbeat, so that samples on their way are not overtaken by the news that nothing changed.
+const HEARTBEAT_LAG: Duration = Duration::from_secs(5);
+/// How far rows lag behind the newest sample at the most, because one row's values may come in two responses.
+const LATENESS: Duration = Duration::from_secs(1);
+
+/// What the detector thread is given.
+pub enum Input {
+    /// Samples as they came in.
+    Samples(Vec<TagSample>),
+    /// An asset's source was heard of, though no tag changed.
+    Heard {
+        /// The assets that read from it.
+        assets: Arc<[AssetName]>,
+        /// At which source time.
+        time: Timestamp,
+    },
+    /// Stored samples to fill the window with; verdicts up to `published` were published before.
+    Replay {
+        /// The asset.
+        asset: AssetName,
+        /// Its samples in time order.
+        samples: Vec<TagSample>,
+        /// The newest row whose verdict is known already.
+        published: Option<Timestamp>,
+    },
+    /// A model to judge with from now on.
+    Install {
+        /// The asset.
+        asset: AssetName,
+        /// The model.
+        artifact: Box<Artifact>,
+        /// The threshold to go on with.
+        threshold: Option<Threshold>,
+        /// Told when it is done.
+        done: oneshot::Sender<Result<(), InstallError>>,
+    },
+}
+
+/// What the detector thread says.
+pub enum Output {
+    /// A row was judged.
+    Verdict {
+        /// The verdict.
+        verdict: Verdict,
+        /// The threshold after it, to go on with after a restart.
+        threshold: Option<Threshold>,
+    },
+    /// The model failed on a row.
+    Failed {
+        /// The asset.
+        asset: AssetName,
+        /// What went wrong.
+        message: String,
+    },
+}
+
+/// The sending side of the detector thread's queue. Cheap to clone.
+#[derive(Clone)]
+pub struct Detection {
+    queue: std_mpsc::SyncSender<Input>,
+    dropped: Arc<AtomicU64>,
+    dropping: Arc<AtomicBool>,
+}
+
+impl Detection {
+    /// Starts the thread; it ends when the last sender is dropped.
+    ///
+    /// # Errors
+    /// If the machine gives no thread.
+    pub fn start(assets: &[Arc<AssetConfig>]) -> std::io::Result<(Self, mpsc::Receiver<Output>)> {
+        let (queue, inputs) = std_mpsc::sync_channel(QUEUE);
+        let (outputs, out) = mpsc::channel(OUTPUT_QUEUE);
+        let mut detectors: HashMap<AssetName, Watched> =
+            assets.iter().map(|a| (a.name.clone(), Watched::new(a))).collect();
+        thread::Builder::new().name("andon-detector".into()).spawn(move || {
+            while let Ok(input) = inputs.recv() {
+                handle(&mut detectors, input, &outputs);
+            }
+        })?;
+        Ok((Self { queue, dropped: Arc::default(), dropping: Arc::default() }, out))
+    }
+
+    /// Hands over live input without waiting: where the queue is full it is dropped and counted.
+    pub fn offer(&self, input: Input) {
+        match self.queue.try_send(input) {
+            Ok(()) => self.dropping.store(false, Ordering::Relaxed),
+            Err(_) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                if !self.dropping.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(queue = QUEUE, "the detector is too slow: samples are stored but not judged");
+                }
+            }
+        }
+    }
+
+    /// Hands over input that must not be lost; waits while the queue is full. Not for the async runtime's threads.
+    pub fn give(&self, input: Input) {
+        // A closed queue means that the process is stopping.
+        drop(self.queue.send(input));
+    }
+
+    /// Counts the batches dropped since the start because the queue was full.
+    pub fn dropped(&self) -> Arc<AtomicU64> {
+        self.dropped.clone()
+    }
+}
+
+/// One asset's detector and where it stands.
+struct Watched {
+    detector: Detector,
+    index: HashMap<TagName, usize>,
+    begun: bool,
+    newest: Timestamp,
+    lateness: Duration,
+    /// Verdicts up to here have been published before a restart.
+    published: Option<Timestamp>,
+}
+
+impl Watched {
+    fn new(asset: &AssetConfig) -> Self {
+        let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
+        let index = tags.iter().enumerate().map(|(ix, t)| (t.name.clone(), ix)).collect();
+        let detector = Detector::new(asset.name.clone(), tags, asset.windower());
+        let lateness = asset.grid.min(LATENESS);
+        Self { detector, index, begun: false, newest: Timestamp::default(), lateness, published: None }
+    }
+
+    /// Pushes samples of this asset; the first live batch sets where rows begin.
+    fn push<'a>(&mut self, samples: impl Iterator<Item = (&'a TagName, Sample)> + Clone) {
+        if !self.begun {
+            let newest = samples.clone().filter(|(_, s)| !s.status.is_bad()).map(|(_, s)| s.time).max();
+            let Some(newest) = newest else { return };
+            self.detector.begin(newest);
+            self.begun = true;
+        }
+        for (tag, sample) in samples {
+            if let Some(ix) = self.index.get(tag) {
+                self.detector.push(*ix, sample);
+                self.newest = self.newest.max(sample.time);
+            }
+        }
+    }
+
+    /// Judges every row before `watermark`.
+    fn judge(&mut self, watermark: Timestamp, outputs: &mpsc::Sender<Output>, asset: &AssetName) {
+        while let Some(step) = self.detector.step(watermark) {
+            let output = match step {
+                Ok(step) => match step.verdict {
+                    Some(verdict) if Some(verdict.time) > self.published => {
+                        Output::Verdict { verdict, threshold: self.detector.threshold().cloned() }
+                    }
+                    _ => continue,
+                },
+                Err(e) => Output::Failed { asset: asset.clone(), message: e.to_string() },
+            };
+            if outputs.blocking_send(output).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &mpsc::Sender<Output>) {
+    match input {
+        Input::Samples(batch) => live(detectors, &batch, outputs),
+        Input::Heard { assets, time } => {
+            for asset in assets.iter() {
+                if let Some(watched) = detectors.get_mut(asset).filter(|w| w.begun) {
+                    watched.detector.heard(time);
+                    let watermark = time.before(HEARTBEAT_LAG).max(watched.newest.before(watched.lateness));
+                    watched.judge(watermark, outputs, asset);
+                }
+            }
+        }
+        Input::Replay { asset, samples, published } => {
+            let Some(watched) = detectors.get_mut(&asset) else { return };
+            watched.published = published;
+            replay(watched, &asset, &samples, outputs);
+        }
+        Input::Install { asset, artifact, threshold, done } => {
+            let Some(watched) = detectors.get_mut(&asset) else { return };
+            let installed = watched.detector.install(*artifact);
+            if let (Ok(()), Some(threshold)) = (&installed, threshold) {
+                watched.detector.restore_threshold(threshold);
+            }
+            // Nobody waiting for the answer is fine.
+            drop(done.send(installed));
+        }
+    }
+}
+
+fn live(detectors: &mut HashMap<AssetName, Watched>, batch: &[TagSample], outputs: &mpsc::Sender<Output>) {
+    // The whole batch goes in before anything is judged: a server lists values tag by tag, not row by row.
+    let mut by_asset: BTreeMap<&AssetName, Vec<(&TagName, Sample)>> = BTreeMap::new();
+    for TagSample { key, sample } in batch {
+        by_asset.entry(&key.asset).or_default().push((&key.tag, *sample));
+    }
+    for (asset, samples) in by_asset {
+        if let Some(watched) = detectors.get_mut(asset) {
+            watched.push(samples.into_iter());
+            watched.judge(watched.newest.before(watched.lateness), outputs, asset);
+        }
+    }
+}
+
+fn replay(watched: &mut Watched, asset: &AssetName, samples: &[TagSample], outputs: &mpsc::Sender<Output>) {
+    for sample in samples {
+        if !watched.begun {
+            watched.detector.begin(sample.sample.time);
+            watched.begun = true;
+        }
+        watched.judge(sample.sample.time, outputs, asset);
+        watched.push(std::iter::once((&sample.key.tag, sample.sample)));
+    }
+}

@@ -1,0 +1,280 @@
+//! Puts the pipeline together, in the order in which it can stand a restart: store, models, alarms, stored history, and
+//! only then the sources.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+use andon_detect::{Artifact, detector::fits};
+use andon_plant::{AssetName, Clock, SourceName, TagKey, TagSample, Timestamp};
+use andon_store::{SeriesQuery, Store};
+use andon_ua_client::{Source, TagNode, UaError};
+use andon_ua_server::{AssetNodes, ServerSettings, UaServer};
+use anyhow::Context;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    alarms::Alarms,
+    board::Board,
+    detection::{Detection, Input},
+    history::{StoredHistory, stream},
+    hub::{ALARM_QUEUE, Hub},
+    ingest::{self, Ingest},
+    live::LiveFeed,
+    publish,
+    training::{Trainer, Training, install_with, model_card},
+};
+use crate::{
+    config::{AssetConfig, Config},
+    lifecycle::Lifecycle,
+};
+
+/// How long a source's history may take at the start before monitoring begins without it.
+const HISTORY_PATIENCE: Duration = Duration::from_secs(30);
+/// How often old rows are dropped.
+const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+
+/// The running pipeline.
+pub struct Pipeline {
+    /// For its users.
+    pub hub: Hub,
+    /// Its OPC UA server.
+    pub ua: UaServer,
+}
+
+/// Starts everything under `lifecycle`.
+///
+/// # Errors
+/// If the store can't be opened, a configured model is not one or is not for its asset, or an address is taken.
+pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle) -> anyhow::Result<Pipeline> {
+    let config = Arc::new(config);
+    let given = given_models(&config)?;
+    let store = Store::open(&config.store.url, &TaskTracker::new()).await?;
+    let (training, requests) = Training::new();
+    let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
+    let (detection, outputs) = Detection::start(&config.assets).context("the detector thread could not be started")?;
+    let hub = Hub {
+        unjudged: detection.dropped(),
+        board: Arc::new(Board::new(&config.assets, &config.sources)),
+        live: LiveFeed::default(),
+        store: store.clone(),
+        training,
+        alarms: alarm_sender,
+        clock: clock.clone(),
+        config: config.clone(),
+    };
+    let ua = start_server(&hub, lifecycle).await?;
+    let alarms = Alarms::restored(hub.clone(), ua.clone(), store.open_alarms().await?);
+    lifecycle.spawn(alarms.run(alarm_messages));
+    lifecycle.spawn(publish::run(hub.clone(), ua.clone(), outputs));
+    for asset in &config.assets {
+        restore_model(&hub, &detection, lifecycle, asset, given.get(&asset.name)).await?;
+        publish::state(&hub, &ua, &asset.name);
+    }
+    let trainer = Trainer {
+        hub: hub.clone(),
+        ua: ua.clone(),
+        detection: detection.clone(),
+        cancel: lifecycle.token(),
+        lifecycle: lifecycle.clone(),
+    };
+    lifecycle.spawn(trainer.run(requests));
+    lifecycle.spawn(retain(hub.clone(), lifecycle.clone()));
+    lifecycle.spawn(start_sources(hub.clone(), ua.clone(), detection, lifecycle.clone()));
+    Ok(Pipeline { hub, ua })
+}
+
+async fn start_server(hub: &Hub, lifecycle: &Lifecycle) -> anyhow::Result<UaServer> {
+    let nodes = hub
+        .config
+        .assets
+        .iter()
+        .map(|a| AssetNodes {
+            name: a.name.clone(),
+            area: a.area.clone(),
+            tags: a.tags.iter().map(|t| t.tag.clone()).collect(),
+            grid: a.grid,
+        })
+        .collect();
+    let sources = hub.config.sources.iter().map(|s| s.name.clone()).collect();
+    let settings = ServerSettings {
+        listen: hub.config.opcua.listen,
+        pki_dir: hub.config.data_dir().join("pki").join("server"),
+        application_name: format!("Andon {}", hub.config.plant.name),
+    };
+    let history = Arc::new(StoredHistory(hub.store.clone()));
+    let (ua, task) = UaServer::start(settings, nodes, sources, history, hub.clock.clone(), lifecycle.token()).await?;
+    lifecycle.spawn(async move { drop(task.await) });
+    Ok(ua)
+}
+
+/// Models named in the configuration: one that is not there or not for its asset stops the start.
+fn given_models(config: &Config) -> anyhow::Result<BTreeMap<AssetName, std::path::PathBuf>> {
+    let mut given = BTreeMap::new();
+    for asset in &config.assets {
+        let Some(dir) = &asset.model else { continue };
+        let artifact = Artifact::load(dir).with_context(|| format!("asset {}", asset.name))?;
+        let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
+        fits(&asset.name, &tags, &asset.windower(), &artifact.manifest)
+            .with_context(|| format!("{}", dir.display()))?;
+        given.insert(asset.name.clone(), dir.clone());
+    }
+    Ok(given)
+}
+
+/// Takes up the model an asset was judged with before, or the one its configuration names.
+async fn restore_model(
+    hub: &Hub,
+    detection: &Detection,
+    lifecycle: &Lifecycle,
+    asset: &AssetConfig,
+    given: Option<&std::path::PathBuf>,
+) -> anyhow::Result<()> {
+    let artifact = match (given, hub.store.active_model(&asset.name).await?) {
+        (Some(dir), _) => Artifact::load(dir)?,
+        (None, Some(kept)) => {
+            let what = format!("model {} of asset {} in the store", kept.info.version, asset.name);
+            let loaded = Artifact::from_parts(Path::new(&what), kept.manifest.as_bytes(), kept.weights);
+            let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
+            let fitting = loaded.map_err(|e| e.to_string()).and_then(|a| {
+                fits(&asset.name, &tags, &asset.windower(), &a.manifest).map_err(|e| e.to_string()).map(|()| a)
+            });
+            match fitting {
+                Ok(artifact) => artifact,
+                Err(why) => {
+                    tracing::warn!("{what} is left alone, a new one will be trained: {why}");
+                    return Ok(());
+                }
+            }
+        }
+        (None, None) => return Ok(()),
+    };
+    let version = artifact.manifest.version();
+    let threshold = publish::kept_threshold(&hub.store, &asset.name, &version).await;
+    let card = model_card(&artifact);
+    install_with(detection, lifecycle, asset.name.clone(), artifact, threshold).await.map_err(anyhow::Error::msg)?;
+    hub.board.update(&asset.name, |c| c.model = Some(card));
+    tracing::info!(asset = %asset.name, version, "model in force");
+    Ok(())
+}
+
+/// Reads what the sources remember, fills the windows, and begins to listen.
+async fn start_sources(hub: Hub, ua: UaServer, detection: Detection, lifecycle: Lifecycle) {
+    let plans: Vec<_> = hub.config.sources.iter().map(|s| plan(&hub, &s.name)).collect();
+    let reads = hub
+        .config
+        .sources
+        .iter()
+        .zip(&plans)
+        .map(|(config, tags)| remember(&hub, config.source(hub.config.client_pki_dir()), tags, &lifecycle));
+    futures::future::join_all(reads).await;
+    for asset in &hub.config.assets {
+        if let Err(e) = refill(&hub, &detection, &lifecycle, asset).await {
+            tracing::error!(asset = %asset.name, "the stored history could not be read: {e}");
+        }
+    }
+    for (config, tags) in hub.config.sources.iter().zip(plans) {
+        let (events, incoming) = mpsc::channel(ingest::QUEUE);
+        let mut assets: Vec<AssetName> = tags.iter().map(|t| t.key.asset.clone()).collect();
+        assets.dedup();
+        let ingest = Ingest {
+            hub: hub.clone(),
+            ua: ua.clone(),
+            detection: detection.clone(),
+            source: config.name.clone(),
+            assets: assets.into(),
+        };
+        lifecycle.spawn(ingest.run(incoming));
+        let source = config.source(hub.config.client_pki_dir());
+        lifecycle.spawn(andon_ua_client::run(source, tags, events, hub.clock.clone(), lifecycle.token()));
+    }
+}
+
+/// The tags that are read from a source.
+fn plan(hub: &Hub, source: &SourceName) -> Vec<TagNode> {
+    let mut nodes = Vec::new();
+    for asset in &hub.config.assets {
+        for tag in asset.tags.iter().filter(|t| t.source == *source) {
+            let key = TagKey { asset: asset.name.clone(), tag: tag.tag.name.clone() };
+            nodes.push(TagNode { key, node: tag.node.clone() });
+        }
+    }
+    nodes
+}
+
+/// Stores what a source remembers of the time since the newest stored sample.
+async fn remember(hub: &Hub, source: Source, tags: &[TagNode], lifecycle: &Lifecycle) {
+    let Some(config) = hub.config.sources.iter().find(|s| s.name == source.name) else { return };
+    let (now, cancel) = (hub.clock.now(), lifecycle.token());
+    let mut from = now.before(config.history);
+    for tag in tags {
+        if let Ok(Some(newest)) = hub.store.latest_sample(&tag.key).await {
+            from = from.max(newest.time);
+        }
+    }
+    let read = andon_ua_client::read_history(&source, tags, from, now, &*hub.clock, &cancel);
+    match tokio::time::timeout(HISTORY_PATIENCE, read).await {
+        Ok(Ok(samples)) => {
+            tracing::info!(source = %source.name, samples = samples.len(), %from, "history read");
+            for chunk in samples.chunks(10_000) {
+                if let Err(e) = hub.store.append_samples(chunk.to_vec()).await {
+                    tracing::error!(source = %source.name, "history could not be stored: {e}");
+                }
+            }
+        }
+        Ok(Err(UaError::NoHistory { .. })) => tracing::info!(source = %source.name, "the server keeps no history"),
+        Ok(Err(e)) => tracing::warn!(source = %source.name, "history could not be read: {e}"),
+        Err(_) => tracing::warn!(source = %source.name, "history took too long, monitoring begins without it"),
+    }
+}
+
+async fn latest_score(hub: &Hub, asset: &AssetConfig) -> Result<Option<Timestamp>, andon_store::StoreError> {
+    let (first, end) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
+    let newest = hub.store.scores(&asset.name, first, end, SeriesQuery::newest(1)).await?;
+    Ok(newest.first().map(|p| p.time))
+}
+
+/// Fills an asset's window from the store; rows that were never judged are judged now.
+async fn refill(
+    hub: &Hub,
+    detection: &Detection,
+    lifecycle: &Lifecycle,
+    asset: &AssetConfig,
+) -> Result<(), andon_store::StoreError> {
+    let Some((_, last)) = hub.store.span(&asset.name).await? else { return Ok(()) };
+    let published = latest_score(hub, asset).await?;
+    let window = asset.grid * (asset.window.rows as u32 + asset.window.rows as u32 / 2);
+    let from = published.unwrap_or(last).before(window);
+    let samples = stream(&hub.store, asset, from, Timestamp::from_micros(i64::MAX)).await?;
+    let samples = samples
+        .samples()
+        .iter()
+        .map(|(ix, sample)| {
+            let key = TagKey { asset: asset.name.clone(), tag: asset.tags[*ix].tag.name.clone() };
+            TagSample { key, sample: *sample }
+        })
+        .collect();
+    let (detection, asset) = (detection.clone(), asset.name.clone());
+    let give = move || detection.give(Input::Replay { asset, samples, published });
+    drop(lifecycle.spawn_blocking(give).await);
+    Ok(())
+}
+
+/// Drops rows that are older than the configuration keeps them.
+async fn retain(hub: Hub, lifecycle: Lifecycle) {
+    let cancel = lifecycle.token();
+    let mut every = tokio::time::interval(RETENTION_EVERY);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        let now = hub.clock.now();
+        match hub.store.prune(hub.config.store.retention.since(now)).await {
+            Ok(pruned) if pruned.samples + pruned.scores > 0 => {
+                tracing::info!(pruned.samples, pruned.scores, "old rows were dropped");
+            }
+            Ok(_) => {}
+            Err(e) => tracing::error!("old rows could not be dropped: {e}"),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What was fitted: one manifest (JSON) and one weights file (safetensors), together in one directory.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use andon_model::{Autoencoder, LoadError, ModelManifest};
+use andon_plant::{Tag, TagName, Timestamp, WindowerSettings, alarm::AlarmSettings};
+use andon_scoring::{Scorer, Threshold};
+use serde::{Deserialize, Serialize};
+
+/// The manifest's format; a file with a higher number is from a newer release.
+pub const FORMAT: u32 = 1;
+
+const MANIFEST: &str = "manifest.json";
+const WEIGHTS: &str = "model.safetensors";
+
+/// Everything of a fitted detector but the weights.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`] of the release that wrote it.
+    pub format: u32,
+    /// When it was fitted.
+    pub trained_at: Timestamp,
+    /// The first sample it was fitted to.
+    pub trained_from: Timestamp,
+    /// The last sample it was fitted to.
+    pub trained_to: Timestamp,
+    /// The tags, in the order of the model's columns.
+    pub tags: Vec<Tag>,
+    /// Microseconds between two rows.
+    pub grid_us: u64,
+    /// Rows between two windows.
+    pub stride: usize,
+    /// The tag that names the operating mode.
+    pub mode_tag: Option<TagName>,
+    /// Architecture, normalisation and the weights' checksum.
+    pub model: ModelManifest,
+    /// Rows that judgement was calibrated on.
+    pub calibration_rows: usize,
+    /// Modes, residual mixtures and tails.
+    pub scorer: Scorer,
+    /// The threshold as it stands before the first row.
+    pub threshold: Threshold,
+    /// When alarms are raised and cleared, for offline scoring.
+    pub alarm: AlarmSettings,
+}
+
+impl Manifest {
+    /// A short name of this fit for people: when it was fitted and the beginning of the weights' checksum.
+    pub fn version(&self) -> String {
+        let sum: String = self.model.weights_sha256.chars().take(8).collect();
+        format!("{}-{sum}", self.trained_at)
+    }
+
+    /// The windows the detector was fitted to.
+    pub fn window(&self) -> WindowerSettings {
+        WindowerSettings::new(Duration::from_micros(self.grid_us), self.model.rows, self.stride)
+    }
+
+    /// The names of the tags, in the order of the model's columns.
+    pub fn tag_names(&self) -> Vec<TagName> {
+        self.tags.iter().map(|t| t.name.clone()).collect()
+    }
+}
+
+/// A fitted detector.
+#[derive(Debug)]
+pub struct Artifact {
+    /// Everything but the weights.
+    pub manifest: Manifest,
+    /// The model with its weights.
+    pub model: Autoencoder,
+}
+
+/// A fitted detector could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// A file could not be read or written.
+    #[error("{}: {source}{}", path.display(), hint(source))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The manifest is not one.
+    #[error("{what} is not a manifest of andon: {source}; fit the model again with `andon fit`")]
+    Manifest {
+        /// Where it was read from.
+        what: String,
+        /// What went wrong.
+        source: serde_json::Error,
+    },
+    /// The manifest was written by a newer release.
+    #[error("{what} has format {found}, this release reads up to {FORMAT}; update andon or fit the model again")]
+    Format {
+        /// Where it was read from.
+        what: String,
+        /// The format it has.
+        found: u32,
+    },
+    /// The model does not fit.
+    #[error("{what}: {source}")]
+    Model {
+        /// Where it was read from.
+        what: String,
+        /// What does not fit.
+        source: LoadError,
+    },
+}
+
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::NotFound => {
+            "; a model directory holds manifest.json and model.safetensors, as `andon fit` writes them"
+        }
+        _ => "",
+    }
+}
+
+impl Artifact {
+    /// Writes the two files into `dir`, which is made if it is absent. The manifest comes last: a directory without one
+    /// is not a model.
+    ///
+    /// # Errors
+    /// If a file can't be written.
+    pub fn save(&self, dir: &Path) -> Result<(), ArtifactError> {
+        let io = |path: PathBuf| move |source| ArtifactError::Io { path, source };
+        let json = self.manifest_json()?;
+        fs::create_dir_all(dir).map_err(io(dir.to_owned()))?;
+        let (weights, manifest) = (dir.join(WEIGHTS), dir.join(MANIFEST));
+        self.model.save_weights(&weights).map_err(io(weights.clone()))?;
+        replace(&manifest, json.as_bytes()).map_err(io(manifest.clone()))
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// If a file is absent or damaged, is from a newer release, or manifest and weights do not belong together.
+    pub fn load(dir: &Path) -> Result<Self, ArtifactError> {
+        let read = |name: &str| {
+            let path = dir.join(name);
+            fs::read(&path).map_err(|source| ArtifactError::Io { path, source })
+        };
+        let (manifest, weights) = (read(MANIFEST)?, read(WEIGHTS)?);
+        Self::from_parts(&dir.join(MANIFEST), &manifest, weights)
+    }
+
+    /// Puts a manifest and weights together; `name` is what errors call them.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_parts(name: &Path, manifest: &[u8], weights: Vec<u8>) -> Result<Self, ArtifactError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let what = || name.display().to_string();
+        let bad = |source| ArtifactError::Manifest { what: what(), source };
+        let Format { format } = serde_json::from_slice(manifest).map_err(bad)?;
+        if format > FORMAT {
+            return Err(ArtifactError::Format { what: what(), found: format });
+        }
+        let manifest: Manifest = serde_json::from_slice(manifest).map_err(bad)?;
+        let weights_name = name.with_file_name(WEIGHTS);
+        let model = Autoencoder::from_bytes(manifest.model.clone(), weights, &weights_name, &manifest.tag_names())
+            .map_err(|source| ArtifactError::Model { what: what(), source })?;
+        Ok(Self { manifest, model })
+    }
+
+    /// The manifest as JSON.
+    ///
+    /// # Errors
+    /// If a fitted number can't be written as JSON.
+    pub fn manifest_json(&self) -> Result<String, ArtifactError> {
+        serde_json::to_string_pretty(&self.manifest)
+            .map_err(|source| ArtifactError::Manifest { what: "the fitted model".to_owned(), source })
+    }
+}
+
+/// Writes a file whole or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    fs::write(&part, bytes)?;
+    fs::File::open(&part)?.sync_all()?;
+    fs::rename(&part, path)
+}
