@@ -1,0 +1,18 @@
+# The commands of everyday work; each installs what it lacks. What they do stands in scripts/.
+
+.PHONY: demo test lint web e2e
+
+demo: ## Build everything and run the demo: a simulated plant, watched. ARGS="--speed 2" goes to `andon demo`.
+	@scripts/demo.sh $(ARGS)
+
+test: ## Every test; the last line is the sum.
+	@scripts/test.sh
+
+lint: ## Format and lints only.
+	@scripts/lint.sh
+
+web: ## The dashboard into web/dist.
+	@scripts/web.sh
+
+e2e: ## The browser tests only.
+	@scripts/e2e.sh
