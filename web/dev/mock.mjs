@@ -90,7 +90,7 @@ function assetItem(asset) {
     threshold: score(THRESHOLD), probability: score(row.probability), return_period_s: score(row.return_period_s),
     imputed: score(row.imputed), status: learning ? "BadWaitingForInitialData" : row.status, last_sample: row.time,
     anomalous: !learning && row.anomalous, tags: asset.tags.map((t) => t.name),
-    model: learning ? null : { version: 1, trained_at: iso(started - 3600), rows: 14_400 }, training: training(asset),
+    model: learning ? null : { version: 1, trained_at: iso(started - 3600), trained_from: iso(started - 18_000), trained_to: iso(started - 3600), parameters: 21_348, calibration_rows: 4_320 }, training: training(asset),
     open_alarms: alarms.filter((a) => a.asset === asset.name && isOpen(a)).length, grid_s: 1,
   };
 }
@@ -111,7 +111,7 @@ const sources = () => [
   ...(DOWN ? [{ name: "plc2", endpoint: "opc.tcp://10.0.0.6:4840", connected: false, last_sample: iso(started - 300), monitored_items: 0, monitored_item_limit: null, samples_per_second: 0, reason: "The server does not answer (BadConnectionClosed); trying again in 8 s" }] : []),
 ];
 
-const faultItem = ({ from, to, ...fault }) => ({ ...fault, started_at: iso(from), ends_at: iso(to) });
+const faultItem = ({ from, to, ...fault }) => ({ ...fault, start: iso(from), end: iso(to) });
 
 class Problem extends Error {
   constructor(status, title, detail) {

@@ -106,13 +106,16 @@ export function rowAt(seed, faults, asset, t) {
   };
 }
 
-/** Rows of a span, thinned so that each bucket keeps its lowest and its highest `of`. */
+/** Rows looked at in each bucket; to look at all of a day would take seconds. */
+const LOOKED_AT = 6;
+
+/** Rows of a span, thinned so that each bucket keeps the lowest and the highest `of` those looked at. */
 export function thinned(from, to, maxPoints, make, of) {
   const step = Math.max(1, Math.floor((2 * (to - from)) / maxPoints));
   const out = [];
   for (let t = Math.ceil(from); t <= to; t += step) {
     const rows = [];
-    for (let s = t; s < t + step && s <= to; s++) rows.push(make(s));
+    for (let s = t; s < t + step && s <= to; s += Math.ceil(step / LOOKED_AT)) rows.push(make(s));
     const known = rows.filter((r) => r !== null);
     if (known.length === 0) continue;
     const low = known.reduce((a, b) => (of(b) < of(a) ? b : a));

@@ -26,6 +26,7 @@ export interface Page {
 const DRAW_MS = 250;
 const OPEN_ALARMS_SHOWN = 200;
 const RESYNC_MS = 60_000;
+const CATCH_UP_MS = 2000;
 
 export class App {
   readonly plant = new Plant();
@@ -39,6 +40,7 @@ export class App {
   private readonly stream: LiveStream;
   private drawing = false;
   private lastDraw = 0;
+  private catchingUp = false;
 
   constructor(private readonly draw: () => void) {
     this.stream = new LiveStream("/api/v1/live", {
@@ -101,9 +103,20 @@ export class App {
   }
 
   private event(event: LiveEvent): void {
+    if (event.type === "missed") return this.catchUp();
     this.plant.apply(event);
     this.page?.event?.(event);
     this.invalidate();
+  }
+
+  /** Reads anew what the feed left out, soon; a page that is too slow as it is does so once for many. */
+  private catchUp(): void {
+    if (this.catchingUp) return;
+    this.catchingUp = true;
+    window.setTimeout(() => {
+      this.catchingUp = false;
+      void this.resync(true);
+    }, CATCH_UP_MS);
   }
 
   private tick(): void {

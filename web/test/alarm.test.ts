@@ -1,26 +1,7 @@
 import { expect, test } from "vitest";
 import type { Alarm } from "../src/api/types";
 import { byPriority, byTime, isOpen, matches, priorityOf, stateText } from "../src/words/alarm";
-
-export function alarm(over: Partial<Alarm>): Alarm {
-  return {
-    id: 1,
-    asset: "Mixer",
-    tag: null,
-    condition: "Score",
-    state: "active",
-    acknowledged: false,
-    shelved: false,
-    severity: 500,
-    message: "",
-    raised_at: "2026-11-23T12:00:00Z",
-    cleared_at: null,
-    acknowledged_at: null,
-    acknowledged_by: null,
-    contributions: [],
-    ...over,
-  };
-}
+import { alarm } from "./alarm-fixture";
 
 const ids = (alarms: Alarm[]): number[] => alarms.map((a) => a.id);
 

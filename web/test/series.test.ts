@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ExpectedRow, Sample, ScoreRow, TagVerdict } from "../src/api/types";
-import { anomalousAt, appendScore, indexAt, runs, scoreColumns, trimBefore } from "../src/series/score";
+import { anomalousAt, appendScore, excesses, indexAt, runs, scoreColumns, trimBefore } from "../src/series/score";
 import { appendTag, outsideBand, tagColumns } from "../src/series/tag";
 import { thin } from "../src/series/thin";
 
@@ -49,6 +49,15 @@ describe("scores", () => {
       true,
       false,
       true,
+    ]);
+  });
+
+  test("an excess begins and ends where the lines cross, and in a gap where the points end", () => {
+    const columns = scoreColumns([row(0, 2), row(1, 6), row(2, 2), row(3, 8), row(30, 8), row(31, 0)], 5);
+    expect(excesses(columns).map((s) => s.map((p) => [p.time, p.score]))).toEqual([
+      [[0.5, 4], [1, 6], [1.5, 4]],
+      [[2 + 1 / 3, 4], [3, 8]],
+      [[30, 8], [30.5, 4]],
     ]);
   });
 

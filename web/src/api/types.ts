@@ -18,8 +18,13 @@ export interface Training {
 export interface Model {
   version: string | number;
   trained_at: string;
-  /** Rows it was trained on. */
-  rows?: number | null;
+  /** The span of history it was fitted to. */
+  trained_from?: string | null;
+  trained_to?: string | null;
+  /** How many weights it has. */
+  parameters?: number | null;
+  /** Rows that judgement was calibrated on. */
+  calibration_rows?: number | null;
 }
 
 export interface Asset {
@@ -39,6 +44,8 @@ export interface Asset {
   anomalous: boolean;
   tags: string[];
   model: Model | null;
+  /** Why there is no model, or why it can't be used. */
+  model_trouble?: string | null;
   training: Training | null;
   open_alarms: number;
   /** Seconds between two rows. */
@@ -181,6 +188,11 @@ export interface Verdict {
   tags: TagVerdict[];
 }
 
+/** The page was too slow for the feed, which left so many events out. */
+export interface Missed {
+  events: number;
+}
+
 export interface TrainingProgress extends Training {
   asset: string;
 }
@@ -203,8 +215,8 @@ export interface Fault {
   tag: string | null;
   magnitude: number | null;
   duration_s: number | null;
-  started_at: string;
-  ends_at: string | null;
+  start: string;
+  end: string | null;
 }
 
 /** What `/live` sends, by the name of the event. */
@@ -213,6 +225,7 @@ export type LiveEvent =
   | { type: "asset"; data: Asset }
   | { type: "alarm"; data: Alarm }
   | { type: "source"; data: Source }
-  | { type: "training"; data: TrainingProgress };
+  | { type: "training"; data: TrainingProgress }
+  | { type: "missed"; data: Missed };
 
-export const LIVE_EVENTS: LiveEvent["type"][] = ["verdict", "asset", "alarm", "source", "training"];
+export const LIVE_EVENTS: LiveEvent["type"][] = ["verdict", "asset", "alarm", "source", "training", "missed"];

@@ -1,7 +1,7 @@
 /** The score against its threshold, with the operating mode above it. */
 
 import type uPlot from "uplot";
-import { emptyScores, runs, type Run, type ScoreColumns } from "../series/score";
+import { emptyScores, excesses, runs, type Run, type ScoreColumns } from "../series/score";
 import { returnPeriodShort } from "../words/time";
 import {
   ABNORMAL,
@@ -17,6 +17,8 @@ import { axisStyle, clipped, SIDE_PX, timeAxis, Trend, type TrendEvents } from "
 
 const RIBBON_PX = 16;
 const RIBBON_GAP_PX = 6;
+/** Modes shorter than this on average would be a bar code. */
+const LEAST_RUN_PX = 4;
 /** From this share of made-up cells on a stretch is hatched. */
 const HATCH_SHARE = 0.05;
 
@@ -71,34 +73,21 @@ export class ScoreTrend {
 
   /** Where the score has reached the threshold it is drawn again in colour, and the area between is filled. */
   private drawExcess(u: uPlot): void {
-    const { time, score, threshold } = this.columns;
-    let start = -1;
-    for (let ix = 0; ix <= time.length; ix++) {
-      const s = score[ix] ?? null;
-      const limit = threshold[ix] ?? null;
-      const over = s !== null && limit !== null && s >= limit;
-      if (over && start < 0) start = ix;
-      if (!over && start >= 0) {
-        this.drawStretch(u, start, ix - 1);
-        start = -1;
-      }
-    }
-  }
-
-  private drawStretch(u: uPlot, first: number, last: number): void {
-    const { time, score, threshold } = this.columns;
-    const x = (ix: number): number => u.valToPos(time[ix], "x", true);
-    const y = (value: number | null): number => u.valToPos(value ?? 0, "y", true);
     const { ctx } = u;
-    ctx.beginPath();
-    for (let ix = first; ix <= last; ix++) ctx.lineTo(x(ix), y(score[ix]));
+    ctx.save();
+    ctx.setLineDash([]);
     ctx.strokeStyle = ABNORMAL;
-    ctx.lineWidth = 2.5 * devicePixelRatio;
-    ctx.stroke();
-    for (let ix = last; ix >= first; ix--) ctx.lineTo(x(ix), y(threshold[ix]));
     ctx.fillStyle = ABNORMAL_PALE;
-    ctx.fill();
-    if (first === last) ctx.fillRect(x(first) - 1, y(score[first]), 2, y(threshold[first]) - y(score[first]));
+    ctx.lineWidth = 2.5 * devicePixelRatio;
+    ctx.lineJoin = "round";
+    for (const stretch of excesses(this.columns)) {
+      ctx.beginPath();
+      for (const p of stretch) ctx.lineTo(u.valToPos(p.time, "x", true), u.valToPos(p.score, "y", true));
+      ctx.stroke();
+      for (const p of stretch.reverse()) ctx.lineTo(u.valToPos(p.time, "x", true), u.valToPos(p.threshold, "y", true));
+      ctx.fill();
+    }
+    ctx.restore();
   }
 
   private drawRibbon(u: uPlot): void {
@@ -109,8 +98,15 @@ export class ScoreTrend {
     ctx.save();
     ctx.font = FONT.replace("11px", `${11 * px}px`);
     ctx.textBaseline = "middle";
-    for (const run of this.modes) {
-      if (run.to < min || run.from > max) continue;
+    const shown = this.modes.filter((run) => run.to >= min && run.from <= max);
+    if (shown.length > u.bbox.width / (LEAST_RUN_PX * px)) {
+      ctx.fillStyle = MODE_GREYS[1];
+      ctx.fillRect(u.bbox.left, top, u.bbox.width, RIBBON_PX * px);
+      ctx.fillStyle = MUTED;
+      ctx.fillText("modes change too often to be shown over this span", u.bbox.left + 5 * px, top + (RIBBON_PX / 2) * px);
+      shown.length = 0;
+    }
+    for (const run of shown) {
       const from = u.valToPos(Math.max(run.from, min), "x", true);
       const width = u.valToPos(Math.min(run.to, max), "x", true) - from;
       ctx.fillStyle = this.ribbonFill(ctx, run.what);

@@ -63,6 +63,8 @@ export class Plant {
         if (asset) this.assets.set(asset.name, { ...asset, training: event.data });
         return;
       }
+      case "missed":
+        return;
     }
   }
 

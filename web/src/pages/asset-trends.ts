@@ -114,6 +114,7 @@ export class AssetTrends {
   async load(): Promise<void> {
     const number = ++this.loadNumber;
     this.loading = true;
+    this.draw();
     const [from, to] = this.span();
     const span: Span = { from: from * 1000, to: to * 1000, maxPoints: MAX_POINTS };
     try {

@@ -95,8 +95,7 @@ class AssetPage implements Page {
             <header>
               <h2>Score against threshold</h2>
               <p class="legend">
-                <span class="key line"></span>score <span class="key dash"></span>threshold
-                <span class="key over"></span>at or above it <span class="key hatch"></span>imputed
+                ${key("line", "score")}${key("dash", "threshold")}${key("over", "at or above it")}${key("hatch", "imputed")}
               </p>
               <small class="muted">right: once in</small>
             </header>
@@ -169,7 +168,11 @@ class AssetPage implements Page {
       this.trends.setTags(tags.map((t) => t.name));
       this.app.drawNow();
     };
-    return html`${shown.map((tag) => this.tagPanel(tag))}
+    return html`<p class="legend">
+        Tags:${key("line", "value")}${key("band", "expected band")}${key("thin", "expected value")}
+        ${key("over", "outside it while anomalous")}${key("dot", "imputed or uncertain")}${key("hatch", "not measured")}
+      </p>
+      ${shown.map((tag) => this.tagPanel(tag))}
       ${shown.length < tags.length ? html`<button class="more" @click=${more}>Show all ${tags.length} tags</button>` : nothing}`;
   }
 
@@ -272,4 +275,8 @@ class AssetPage implements Page {
     }
     this.app.invalidate();
   }
+}
+
+function key(mark: string, words: string): TemplateResult {
+  return html`<span class="nowrap"><i class="key ${mark}"></i> ${words}</span>`;
 }

@@ -81,7 +81,10 @@ class DemoPage implements Page {
           ${(asset?.tags ?? []).map((tag) => html`<option value=${tag}>${tag}</option>`)}
         </select>
       </label>
-      <label>Magnitude <input name="magnitude" type="number" step="any" placeholder="usual" /></label>
+      <label>Magnitude
+        <input name="magnitude" type="number" step="any" placeholder="usual" />
+        <small>in standard deviations of the tag within its mode</small>
+      </label>
       <label>Duration, s <input name="duration_s" type="number" min="1" max="86400" step="any" .defaultValue=${String(USUAL_DURATION_S)} /></label>
       <button class="ack" data-testid="fault-inject" ?disabled=${asset === undefined}>Inject fault</button>
       ${this.said === null ? nothing : html`<p class=${this.said.bad ? "notice" : "said"} role="status">${this.said.text}</p>`}
@@ -98,7 +101,7 @@ class DemoPage implements Page {
             <a href=${assetHref(fault.asset)}>${fault.asset}</a>: <b>${fault.kind.replaceAll("_", " ")}</b>${fault.tag === null ? "" : ` on ${fault.tag}`}${
               fault.magnitude === null ? "" : `, magnitude ${fault.magnitude}`
             }
-            <small class="muted">since ${clockTime(Date.parse(fault.started_at), this.app.now())}${this.remaining(fault)}</small>
+            <small class="muted">since ${clockTime(Date.parse(fault.start), this.app.now())}${this.remaining(fault)}</small>
           </span>
           <button @click=${() => void this.clear(fault)} aria-label="Clear ${fault.kind} on ${fault.asset}">Clear</button>
         </li>`,
@@ -107,7 +110,7 @@ class DemoPage implements Page {
   }
 
   private remaining(fault: Fault): string {
-    const left = fault.ends_at === null ? NaN : (Date.parse(fault.ends_at) - this.app.now()) / 1000;
+    const left = fault.end === null ? NaN : (Date.parse(fault.end) - this.app.now()) / 1000;
     return Number.isFinite(left) && left > 0 ? `, ${longSpan(Math.ceil(left))} left` : "";
   }
 

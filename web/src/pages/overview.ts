@@ -62,7 +62,7 @@ function card(app: App, asset: Asset): TemplateResult {
       ${condition(app, asset)}
       <span class="state state-${asset.state}">${stateName(asset)}</span>
     </header>
-    ${asset.state === "Learning" && asset.score === null ? learning(asset) : scores(asset, stale)}
+    ${asset.state === "Learning" && asset.score === null ? learning(asset) : scores(asset)}
     ${sparkLine(spark, asset.threshold, now)}
     <dl class="facts">
       <div><dt>Mode</dt><dd>${asset.mode ?? "–"}</dd></div>
@@ -95,7 +95,7 @@ function learning(asset: Asset): TemplateResult {
   return html`<div class="learning">${trainingBar(asset.training)}</div>`;
 }
 
-function scores(asset: Asset, stale: boolean): TemplateResult {
+function scores(asset: Asset): TemplateResult {
   return html`<div class="score">
     <p>
       <span class="number" data-testid="score-${asset.name}">${scoreText(asset.score)}</span>
@@ -103,7 +103,7 @@ function scores(asset: Asset, stale: boolean): TemplateResult {
       <span class="period">${returnPeriodText(asset.return_period_s)}</span>
     </p>
     ${scoreBar(asset.score, asset.threshold)}
-    ${asset.status === "Good" || asset.score === null ? nothing : html`<p class="status">${stale ? "" : "? "}${asset.status}</p>`}
+    ${asset.status === "Good" ? nothing : html`<p class="status">? ${asset.status}</p>`}
     ${asset.training ? trainingBar(asset.training) : nothing}
   </div>`;
 }

@@ -34,11 +34,19 @@ export function modelCard(asset: Asset, nowMs: number): TemplateResult {
       ? html`<dl class="facts rows">
           <div><dt>Version</dt><dd>${model.version}</dd></div>
           <div><dt>Trained</dt><dd>${clockTime(Date.parse(model.trained_at), nowMs)}</dd></div>
-          ${typeof model.rows === "number" ? html`<div><dt>Rows</dt><dd>${model.rows.toLocaleString("en-US")}</dd></div>` : nothing}
+          ${fact("From", model.trained_from && clockTime(Date.parse(model.trained_from), nowMs))}
+          ${fact("To", model.trained_to && clockTime(Date.parse(model.trained_to), nowMs))}
+          ${fact("Weights", model.parameters?.toLocaleString("en-US"))}
+          ${fact("Calibration rows", model.calibration_rows?.toLocaleString("en-US"))}
           <div><dt>Tags</dt><dd>${asset.tags.length}</dd></div>
           <div><dt>Grid</dt><dd>${asset.grid_s} s</dd></div>
         </dl>`
       : html`<p class="muted">No model yet: verdicts begin when one is trained.</p>`}
+    ${asset.model_trouble ? html`<p class="notice" role="alert">${asset.model_trouble}</p>` : nothing}
     ${asset.state === "Learning" || asset.training ? trainingBar(asset.training) : nothing}
   </section>`;
+}
+
+function fact(name: string, value: string | null | undefined): TemplateResult | typeof nothing {
+  return value ? html`<div><dt>${name}</dt><dd>${value}</dd></div>` : nothing;
 }

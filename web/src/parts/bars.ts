@@ -11,7 +11,7 @@ import { thin } from "../series/thin";
  */
 export function scoreBar(score: number | null, threshold: number | null): TemplateResult {
   if (score === null || threshold === null || threshold <= 0) {
-    return html`<svg class="score-bar empty" viewBox="0 0 200 14" preserveAspectRatio="none" aria-hidden="true">
+    return html`<svg class="score-bar blank" viewBox="0 0 200 14" preserveAspectRatio="none" aria-hidden="true">
       ${svg`<rect class="ground" width="200" height="14"></rect>`}
     </svg>`;
   }
@@ -47,8 +47,8 @@ export function sparkLine(points: SparkPoint[], threshold: number | null, nowMs:
   const x = (time: number): number => SPARK_W * (1 - (right - time) / SPARK_MS);
   const y = (score: number): number => SPARK_H - 1 - (score / top) * (SPARK_H - 3);
   return html`<svg class="spark" viewBox="0 0 ${SPARK_W} ${SPARK_H}" preserveAspectRatio="none" aria-hidden="true">
-    ${svg`<path class="limit" d="M0 ${y(limit).toFixed(1)}H${SPARK_W}"></path>
-      <path class="line" d=${path(few, x, y)}></path>`}
+    ${threshold === null ? "" : svg`<path class="limit" d="M0 ${y(limit).toFixed(1)}H${SPARK_W}"></path>`}
+    ${svg`<path class="line" d=${path(few, x, y)}></path>`}
   </svg>`;
 }
 

@@ -58,6 +58,43 @@ export function anomalousAt(columns: ScoreColumns, time: number): boolean {
   return score !== null && threshold !== null && score >= threshold;
 }
 
+export interface ExcessPoint {
+  time: number;
+  score: number;
+  threshold: number;
+}
+
+/** The stretches over which the score is at its threshold or above, each from where the line crosses to where it crosses back. */
+export function excesses(columns: ScoreColumns): ExcessPoint[][] {
+  const found: ExcessPoint[][] = [];
+  let before: ExcessPoint | null = null;
+  let open: ExcessPoint[] | null = null;
+  for (let ix = 0; ix < columns.time.length; ix++) {
+    const here = pointAt(columns, ix);
+    const over = here !== null && here.score >= here.threshold;
+    if (over && !open) found.push((open = before ? [crossing(before, here)] : []));
+    if (!over && open && before && here) open.push(crossing(before, here));
+    if (over) open?.push(here);
+    else open = null;
+    before = here;
+  }
+  return found;
+}
+
+function pointAt(columns: ScoreColumns, ix: number): ExcessPoint | null {
+  const score = columns.score[ix];
+  const threshold = columns.threshold[ix];
+  return score === null || threshold === null ? null : { time: columns.time[ix], score, threshold };
+}
+
+/** Where the lines of score and threshold meet between two points on either side. */
+function crossing(a: ExcessPoint, b: ExcessPoint): ExcessPoint {
+  const [da, db] = [a.score - a.threshold, b.score - b.threshold];
+  const share = da === db ? 0 : da / (da - db);
+  const threshold = a.threshold + (b.threshold - a.threshold) * share;
+  return { time: a.time + (b.time - a.time) * share, score: threshold, threshold };
+}
+
 /** The index of the last time that is not after `time`; -1 if there is none. */
 export function indexAt(times: number[], time: number): number {
   let low = 0;

@@ -10,6 +10,7 @@ const pad = (n: number, width = 2): string => String(n).padStart(width, "0");
 
 /** `12:03:10` in local time, with the date in front where it is not today's. */
 export function clockTime(ms: number, todayMs: number): string {
+  if (!Number.isFinite(ms)) return "–";
   const t = new Date(ms);
   const time = `${pad(t.getHours())}:${pad(t.getMinutes())}:${pad(t.getSeconds())}`;
   return sameDay(t, new Date(todayMs)) ? time : `${dateText(t)} ${time}`;
