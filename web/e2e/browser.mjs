@@ -6,9 +6,9 @@ import { chromium } from "playwright-core";
 
 const USUAL_PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/** Chromium at CHROMIUM, else where distributions put it, else the one that `npx playwright-core install chromium` fetched. */
+/** Chromium at ANDON_CHROMIUM, else where distributions put it, else the one that `npx playwright-core install chromium` fetched. */
 export function launch() {
-  const executablePath = process.env.CHROMIUM ?? USUAL_PLACES.find(existsSync);
+  const executablePath = process.env.ANDON_CHROMIUM ?? USUAL_PLACES.find(existsSync);
   const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"];
   return chromium.launch({ executablePath, args });
 }

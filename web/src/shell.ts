@@ -51,7 +51,7 @@ function liveState(app: App): TemplateResult {
 
 function lostBanner(app: App): TemplateResult {
   const since = clockTime(app.link.heard, Date.now());
-  return html`<p class="lost" role="alert">
+  return html`<p class="lost-banner" role="alert">
     ${linkIcon(false)} No connection since ${since}; values are old. Trying again by itself.
   </p>`;
 }
@@ -96,7 +96,7 @@ function noticeBar(app: App): TemplateResult | typeof nothing {
 }
 
 function footer(app: App): TemplateResult {
-  const health = app.stale ? "server can't be reached" : app.healthy === null ? "…" : app.healthy ? "healthy" : "not healthy";
+  const health = app.stale ? "not reached" : app.healthy === null ? "…" : app.healthy ? "healthy" : "not healthy";
   return html`<footer>
     <span>Andon ${app.version ?? ""}</span>
     <span>Server: ${health}</span>

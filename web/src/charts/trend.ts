@@ -88,7 +88,7 @@ export class Trend {
       cursor: {
         sync: { key: SYNC_KEY, scales: ["x", null] },
         drag: { x: true, y: false, setScale: false, dist: DRAG_PX },
-        points: { size: 6, fill: INK, width: 0 },
+        points: { show: false },
         y: false,
       },
       hooks: {
