@@ -1,0 +1,86 @@
+//! Operating modes: which one a row belongs to, if any.
+//!
+//! * `clustered`: modes found in the latent codes.
+//! * `given`: modes named by a tag of the asset.
+//! * `projection`: codes made short enough for a mixture.
+//!
+//! One more way to tell modes is one more file, one more variant, and what the compiler then asks for.
+
+mod clustered;
+mod given;
+mod projection;
+
+use andon_plant::Mode;
+use serde::{Deserialize, Serialize};
+
+use crate::{gmm::GmmError, scorer::CalibrationRow, settings::ModeSettings};
+use clustered::ClusteredModes;
+use given::GivenModes;
+
+/// How an asset's modes are told apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Modes {
+    /// There is neither a code nor a mode tag: everything is one mode.
+    Single,
+    /// By the latent code.
+    Clustered(Box<ClusteredModes>),
+    /// By a tag.
+    Given(GivenModes),
+}
+
+/// Where a row belongs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The mode's name.
+    pub mode: Mode,
+    /// The mode's number, from 0; none in a transition or an unknown mode.
+    pub index: Option<usize>,
+}
+
+impl Place {
+    fn known(name: String, index: usize) -> Self {
+        Self { mode: Mode::Known(name), index: Some(index) }
+    }
+
+    fn of_none(mode: Mode) -> Self {
+        Self { mode, index: None }
+    }
+}
+
+impl Modes {
+    /// Modes of the calibration rows: by the mode tag where any row has one, else by their codes where they have any.
+    pub(crate) fn fit(rows: &[CalibrationRow], settings: &ModeSettings, seed: u64) -> Result<Self, GmmError> {
+        if rows.iter().any(|r| r.given_mode.is_some()) {
+            return Ok(Modes::Given(GivenModes::fit(rows)));
+        }
+        if rows.first().is_none_or(|r| r.code.is_empty()) {
+            return Ok(Modes::Single);
+        }
+        let codes: Vec<&[f64]> = rows.iter().map(|r| r.code.as_slice()).collect();
+        Ok(Modes::Clustered(Box::new(ClusteredModes::fit(&codes, settings, seed)?)))
+    }
+
+    /// How many modes were seen in calibration.
+    pub fn count(&self) -> usize {
+        match self {
+            Modes::Single => 1,
+            Modes::Clustered(modes) => modes.count(),
+            Modes::Given(modes) => modes.count(),
+        }
+    }
+
+    /// Where a row with this code and this value of the mode tag belongs.
+    pub fn place(&self, code: &[f64], given: Option<i64>) -> Place {
+        match self {
+            Modes::Single => Place::known(numbered(0), 0),
+            Modes::Clustered(modes) => modes.place(code),
+            Modes::Given(modes) => modes.place(given),
+        }
+    }
+}
+
+/// The name of mode number `index` where nobody has named it.
+fn numbered(index: usize) -> String {
+    format!("mode {}", index + 1)
+}
