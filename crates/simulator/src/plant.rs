@@ -206,6 +206,13 @@ impl SimulatedPlant {
         before - self.faults.len()
     }
 
+    /// Ends the fault with this number with the next row; whether there was one.
+    pub fn clear_one(&mut self, id: u64) -> bool {
+        let before = self.faults.len();
+        self.faults.retain(|(active, ..)| active.id != id);
+        before > self.faults.len()
+    }
+
     /// The faults that act on the next row or a later one.
     pub fn faults(&self) -> Vec<ActiveFault> {
         self.faults.iter().map(|(active, ..)| active.clone()).collect()

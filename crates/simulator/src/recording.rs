@@ -229,7 +229,8 @@ impl<'a> Reading<'a> {
         let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(reader);
         let failed = |source| RecordingError::Csv { path: path.to_owned(), source };
         let header: Vec<String> = csv.headers().map_err(failed)?.iter().map(str::to_owned).collect();
-        let columns: Vec<Column> = header.iter().map(|name| Column::named(name.trim_start_matches('\u{feff}'))).collect();
+        let columns: Vec<Column> =
+            header.iter().map(|name| Column::named(name.trim_start_matches('\u{feff}'))).collect();
         let mut tags = Vec::new();
         for (at, name) in header.iter().enumerate() {
             if header[..at].contains(name) {
@@ -295,7 +296,8 @@ impl<'a> Reading<'a> {
                 }
                 Column::Label => {
                     let label = number(text).filter(|v| v.is_nan() || *v == 0.0 || *v == 1.0);
-                    let label = label.ok_or_else(|| refused(LABEL, text, "0 or 1", "write 1 for a row within a fault"))?;
+                    let label =
+                        label.ok_or_else(|| refused(LABEL, text, "0 or 1", "write 1 for a row within a fault"))?;
                     self.recording.labels.get_or_insert_default().push(label == 1.0);
                 }
                 Column::Mode => self.recording.modes.get_or_insert_default().push(text.to_owned()),
@@ -329,7 +331,8 @@ fn asset_of(path: &Path) -> Result<AssetName, RecordingError> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let stem = name.strip_suffix(".csv").unwrap_or(name);
-    AssetName::new(if stem.is_empty() { "Plant" } else { stem }).map_err(|source| RecordingError::Name { path: path.to_owned(), source })
+    AssetName::new(if stem.is_empty() { "Plant" } else { stem })
+        .map_err(|source| RecordingError::Name { path: path.to_owned(), source })
 }
 
 fn is_gzip(path: &Path) -> bool {

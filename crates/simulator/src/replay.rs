@@ -71,8 +71,7 @@ pub async fn serve_recording(
     let origin = feed.next_time().ok_or(SimError::NothingToPlay)?;
 
     let tasks = TaskTracker::new();
-    let served =
-        ServerSettings { listen: settings.listen, pki_dir: &settings.pki_dir, history_rows: HISTORY_ROWS };
+    let served = ServerSettings { listen: settings.listen, pki_dir: &settings.pki_dir, history_rows: HISTORY_ROWS };
     let server = Arc::new(TagServer::start(assets, served, clock.clone(), &cancel, &tasks).await?);
     let handle = ReplayHandle {
         endpoint: server.endpoint().to_owned(),

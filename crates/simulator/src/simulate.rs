@@ -54,6 +54,11 @@ impl PlantHandle {
         self.plant.lock().clear(asset)
     }
 
+    /// Ends the fault with this number; whether there was one.
+    pub fn clear_one(&self, id: u64) -> bool {
+        self.plant.lock().clear_one(id)
+    }
+
     /// The faults that are active.
     pub fn faults(&self) -> Vec<ActiveFault> {
         self.plant.lock().faults()

@@ -20,7 +20,9 @@ impl Contextual {
         let tag = plan.tag_profile();
         let levels: Vec<f64> = tag.levels.clone();
         if levels.iter().filter(|l| l.is_finite()).count() < 2 {
-            return Err(plan.refused("it needs rows of at least two operating modes; give the series a mode".to_owned()));
+            return Err(
+                plan.refused("it needs rows of at least two operating modes; give the series a mode".to_owned())
+            );
         }
         let farthest = (0..levels.len()).map(|mode| (farthest(&levels, mode) - levels[mode]).abs()).fold(0.0, f64::max);
         // A level that differs by less than the tag wanders anyway would be a fault nobody could see.

@@ -26,9 +26,7 @@ pub enum FaultError {
         known: String,
     },
     /// There is no such kind.
-    #[error(
-        "`{kind}` is not a kind of fault; write spike, drift, stuck, contextual, leak, noise or out_of_range"
-    )]
+    #[error("`{kind}` is not a kind of fault; write spike, drift, stuck, contextual, leak, noise or out_of_range")]
     UnknownKind {
         /// The word given.
         kind: String,

@@ -273,7 +273,9 @@ fn check_plan(plan: &FaultPlan<'_>) -> Result<(), FaultError> {
     }
     let moves = tag.deviation > 0.0 && tag.deviation.is_finite();
     if !(tag.discrete || moves) {
-        return Err(plan.refused("it never changes in normal operation, so a size in its deviations means nothing".into()));
+        return Err(
+            plan.refused("it never changes in normal operation, so a size in its deviations means nothing".into())
+        );
     }
     Ok(())
 }

@@ -119,8 +119,7 @@ impl Centred {
     /// The correlation with `other` within modes; 0 where one of them does not move.
     fn correlation(&self, other: &Centred) -> f64 {
         let pairs = self.values.iter().zip(&other.values).filter(|(a, b)| a.is_finite() && b.is_finite());
-        let (ab, aa, bb) =
-            pairs.fold((0.0, 0.0, 0.0), |(ab, aa, bb), (a, b)| (ab + a * b, aa + a * a, bb + b * b));
+        let (ab, aa, bb) = pairs.fold((0.0, 0.0, 0.0), |(ab, aa, bb), (a, b)| (ab + a * b, aa + a * a, bb + b * b));
         if aa > 0.0 && bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
     }
 }
@@ -134,5 +133,7 @@ fn partner(ix: usize, tags: &[Tag], centred: &[Centred], mode_tag: Option<usize>
 }
 
 fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    values.filter(|v| v.is_finite()).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+    values
+        .filter(|v| v.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
 }

@@ -39,9 +39,7 @@ impl FaultRequest {
     pub fn duration(&self) -> Result<Duration, FaultError> {
         let Some(duration_s) = self.duration_s else { return Ok(DEFAULT_DURATION) };
         let duration = Duration::try_from_secs_f64(duration_s).ok();
-        duration
-            .filter(|d| *d <= LONGEST_DURATION && d.as_micros() > 0)
-            .ok_or(FaultError::Duration { duration_s })
+        duration.filter(|d| *d <= LONGEST_DURATION && d.as_micros() > 0).ok_or(FaultError::Duration { duration_s })
     }
 }
 

@@ -9,9 +9,9 @@ const TAGS: &[TagPlate] = &[
     measured("Temperature", "degC", [0.0, 150.0], 0.08, 0.01),
     measured("JacketTemperature", "degC", [0.0, 180.0], 0.10, 0.01),
     measured("Speed", "rpm", [0.0, 150.0], 0.15, 0.01),
-    measured("Torque", "N.m", [0.0, 250.0], 0.40, 0.01),
+    measured("Torque", "N.m", [0.0, 250.0], 0.30, 0.01),
     measured("Level", "%", [0.0, 100.0], 0.20, 0.01),
-    measured("Power", "kW", [0.0, 4.0], 0.006, 0.001),
+    measured("Power", "kW", [0.0, 4.0], 0.004, 0.001),
     switch("InletOpen"),
 ];
 
@@ -51,7 +51,7 @@ impl Mixer {
             drive: Wander::new(1.0, 0.02, 20.0),
             feed: Wander::new(0.0, 3.0, 35.0),
             steam: Wander::new(0.0, 0.8, 50.0),
-            viscosity: Wander::new(1.0, 0.04, 45.0),
+            viscosity: Wander::new(1.0, 0.035, 45.0),
             speed: 30.0,
             level: 55.0,
             jacket: 45.0,

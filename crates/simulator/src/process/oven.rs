@@ -10,7 +10,7 @@ const TAGS: &[TagPlate] = &[
     measured("BeltSpeed", "m/min", [0.0, 3.0], 0.003, 0.001),
     measured("GasFlow", "m3/h", [0.0, 40.0], 0.03, 0.01),
     measured("ProductTemperature", "degC", [0.0, 250.0], 0.15, 0.01),
-    measured("ExhaustOxygen", "%", [0.0, 21.0], 0.03, 0.01),
+    measured("ExhaustOxygen", "%", [0.0, 21.0], 0.02, 0.01),
 ];
 
 pub(super) const NAMEPLATE: Nameplate = Nameplate {
@@ -35,7 +35,7 @@ pub(crate) struct Oven {
     drive: Wander,
     /// Product on the belt, as a share of the nominal load.
     load: Wander,
-    /// The gas's heat, in degC of what it does to a zone.
+    /// How far the burners stray from what is asked of them, in degC of what it does to a zone.
     heat: Wander,
     draught: Wander,
     zones: [f64; 3],
@@ -48,10 +48,10 @@ pub(crate) struct Oven {
 impl Oven {
     pub(super) fn new() -> Self {
         Self {
-            drive: Wander::new(1.0, 0.015, 30.0),
-            load: Wander::new(1.0, 0.10, 40.0),
+            drive: Wander::new(1.0, 0.05, 30.0),
+            load: Wander::new(1.0, 0.03, 40.0),
             heat: Wander::new(0.0, 2.0, 45.0),
-            draught: Wander::new(0.0, 0.15, 30.0),
+            draught: Wander::new(0.0, 0.07, 30.0),
             zones: [110.0; 3],
             belt: 0.25,
             gas: 5.5,
@@ -78,11 +78,11 @@ impl Oven {
 
         let losses: f64 = self.zones.iter().map(|z| 0.02 * (z - hall.air())).sum();
         let catching_up: f64 = set.iter().zip(self.zones).map(|(s, z)| 0.02 * (s - z).max(0.0)).sum();
-        lag(&mut self.gas, losses + 1.5 * drawn + catching_up, 2.5);
+        lag(&mut self.gas, losses + 1.5 * drawn + catching_up + 0.1 * heat, 2.5);
         lag(&mut self.oxygen, 14.0 - 0.5 * self.gas + draught, 3.0);
 
         let around = 0.2 * z1 + 0.3 * z2 + 0.5 * z3;
-        let reached = hall.air() + 0.62 * (around - hall.air()) * (1.0 - 0.12 * drawn);
+        let reached = hall.air() + 0.62 * (around - hall.air()) * (1.0 - 0.2 * drawn);
         lag(&mut self.product, reached, 6.0);
         [z1, z2, z3, belt, self.gas, self.product, self.oxygen]
     }

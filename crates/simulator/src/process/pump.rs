@@ -4,8 +4,8 @@ use super::{Hall, Nameplate, SimRng, TagPlate, Wander, lag, measured};
 use crate::faults::FaultKind;
 
 const TAGS: &[TagPlate] = &[
-    measured("Flow", "m3/h", [0.0, 90.0], 0.25, 0.01),
-    measured("SuctionPressure", "bar", [-1.0, 4.0], 0.006, 0.001),
+    measured("Flow", "m3/h", [0.0, 90.0], 0.20, 0.01),
+    measured("SuctionPressure", "bar", [-1.0, 4.0], 0.004, 0.001),
     measured("DischargePressure", "bar", [0.0, 10.0], 0.015, 0.001),
     measured("Speed", "rpm", [0.0, 3600.0], 5.0, 0.1),
     measured("MotorCurrent", "A", [0.0, 40.0], 0.06, 0.01),

@@ -20,7 +20,10 @@ fn both_kinds_of_time_and_every_kind_of_nothing_are_read() {
     let text = "timestamp,a,b,label,mode\n2026-11-23T20:39:00Z,1,,0,Mix\n1795466341.5,nan,NA,1,Drain\n";
     let recording = read("line1.csv", text).unwrap();
     assert_eq!(recording.asset.as_str(), "line1");
-    assert_eq!(recording.times, ["2026-11-23T20:39:00Z".parse().unwrap(), Timestamp::from_micros(1_795_466_341_500_000)]);
+    assert_eq!(
+        recording.times,
+        ["2026-11-23T20:39:00Z".parse().unwrap(), Timestamp::from_micros(1_795_466_341_500_000)]
+    );
     assert_eq!(recording.row(0)[0], 1.0);
     assert!(recording.values[1..].iter().all(|v| v.is_nan()));
     assert_eq!(recording.labels, Some(vec![false, true]));
@@ -59,7 +62,10 @@ fn other_bad_files_are_refused_with_the_way_out() {
     assert!(refused("timestamp,a/b\n1,1\n").ends_with("rename the column"));
     assert!(refused("timestamp,a\n1,inf\n").contains("`inf` is not a number"));
     assert!(refused("timestamp,a\n1\n").contains("line: 2"));
-    assert_eq!(refused("timestamp,label\n1,0\n"), "line1.csv: there is no column of a tag beside `timestamp`; add one column a tag");
+    assert_eq!(
+        refused("timestamp,label\n1,0\n"),
+        "line1.csv: there is no column of a tag beside `timestamp`; add one column a tag"
+    );
     assert_eq!(refused("timestamp,a\n"), "line1.csv: there is no row below the header");
     assert!(Recording::read_csv(Path::new("nowhere.csv")).unwrap_err().to_string().starts_with("nowhere.csv: "));
 }
@@ -75,7 +81,8 @@ fn the_asset_is_called_as_the_file() {
 }
 
 fn recording() -> impl Strategy<Value = Recording> {
-    let cell = prop_oneof![8 => any::<f64>().prop_map(|v| if v.is_finite() { v } else { f64::NAN }), 1 => Just(f64::NAN)];
+    let cell =
+        prop_oneof![8 => any::<f64>().prop_map(|v| if v.is_finite() { v } else { f64::NAN }), 1 => Just(f64::NAN)];
     let row = (1i64..5_000_000, prop::collection::vec(cell, 2), any::<bool>(), 0usize..3);
     prop::collection::vec(row, 1..30).prop_map(|rows| {
         let tags = ["Flow m³ per h", "a,\"b\""].map(|n| Tag::analog(TagName::new(n).unwrap())).to_vec();

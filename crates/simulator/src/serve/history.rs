@@ -47,10 +47,7 @@ pub(super) struct Reading {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Point {
     /// A value that was; NaN is missing.
-    Row {
-        time: Timestamp,
-        value: f64,
-    },
+    Row { time: Timestamp, value: f64 },
     /// There is no value to bound the interval with at this time.
     NoBound(Timestamp),
 }
@@ -229,8 +226,7 @@ mod tests {
     /// The seconds of what is read, page after page; a bound that is not there is negative.
     fn check(start: Option<i64>, end: Option<i64>, most: usize, bounds: bool) -> Vec<i64> {
         let history = history();
-        let read =
-            RawRead { start: start.map(Timestamp::from_secs), end: end.map(Timestamp::from_secs), most, bounds };
+        let read = RawRead { start: start.map(Timestamp::from_secs), end: end.map(Timestamp::from_secs), most, bounds };
         let mut reading = history.begin(&read).unwrap();
         let mut seconds = Vec::new();
         while !reading.is_over() {
@@ -285,7 +281,8 @@ mod tests {
     #[test]
     fn a_full_ring_forgets_the_oldest_and_a_reading_under_way_goes_on() {
         let mut history = history();
-        let read = RawRead { start: Some(Timestamp::from_secs(0)), end: Some(Timestamp::from_secs(99)), ..RawRead::default() };
+        let read =
+            RawRead { start: Some(Timestamp::from_secs(0)), end: Some(Timestamp::from_secs(99)), ..RawRead::default() };
         let mut reading = history.begin(&read).unwrap();
         assert_eq!(history.page(&mut reading, 0, 1).len(), 1);
         for s in 17..20 {
