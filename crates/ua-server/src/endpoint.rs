@@ -21,13 +21,15 @@ const PUBLISHING_TICK_MS: u64 = 10;
 pub(crate) fn builder(settings: &ServerSettings, address: SocketAddr) -> ServerBuilder {
     let anonymous: &[&str] = &[ANONYMOUS_USER_TOKEN_ID];
     let endpoint = |policy, mode| ServerEndpoint::from(("/", policy, mode, anonymous));
+    let host = host(address.ip());
+    let url = format!("opc.tcp://{host}:{}/", address.port());
     let mut builder = ServerBuilder::new()
         .application_name(settings.application_name.as_str())
         .application_uri(APPLICATION_URI)
         .product_uri(PRODUCT_URI)
-        .host(host(address.ip()))
+        .host(host)
         .port(address.port())
-        .discovery_urls(vec!["/".to_owned()])
+        .discovery_urls(vec![url])
         .pki_dir(settings.pki_dir.clone())
         .certificate_path("own/cert.der")
         .private_key_path("private/private.pem")

@@ -180,7 +180,11 @@ impl Hmi {
         sampling_ms: f64,
     ) -> mpsc::Receiver<DataValue> {
         let (send, receive) = mpsc::channel(10_000);
-        let callback = DataChangeCallback::new(move |value, _| send.try_send(value).unwrap());
+        let callback = DataChangeCallback::new(move |value, _| {
+            // A test that has seen enough drops the receiver.
+            let sent = send.try_send(value);
+            assert!(!matches!(sent, Err(mpsc::error::TrySendError::Full(_))));
+        });
         let subscription = self.session.create_subscription(publishing, 100, 10, 0, 0, true, callback).await.unwrap();
         let item = MonitoredItemCreateRequest {
             item_to_monitor: ReadValueId { attribute_id: AttributeId::Value as u32, ..self.id(path).into() },
