@@ -111,7 +111,7 @@ const sources = () => [
   ...(DOWN ? [{ name: "plc2", endpoint: "opc.tcp://10.0.0.6:4840", connected: false, last_sample: iso(started - 300), monitored_items: 0, monitored_item_limit: null, samples_per_second: 0, reason: "The server does not answer (BadConnectionClosed); trying again in 8 s" }] : []),
 ];
 
-const faultItem = ({ from, to, ...fault }) => ({ ...fault, start: iso(from), end: iso(to) });
+const faultItem = ({ from, to, ...fault }) => ({ ...fault, started_at: iso(from), ends_at: iso(to) });
 
 class Problem extends Error {
   constructor(status, title, detail) {

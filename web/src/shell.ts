@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { App } from "./app";
 import { alarmIcon, linkIcon, priorityIcon } from "./parts/icons";
 import { alarmHref } from "./router";
-import { byPriority, PRIORITY_NAMES, priorityOf, stateText, type Priority } from "./words/alarm";
+import { byPriority, messageAfterAsset, PRIORITY_NAMES, priorityOf, stateText, type Priority } from "./words/alarm";
 import { clockTime, zoneText } from "./words/time";
 
 const STRIP_ALARMS = 3;
@@ -77,7 +77,7 @@ function alarmStrip(app: App): TemplateResult {
           html`<li data-alarm=${alarm.id}>
             <a href=${alarmHref(alarm.id)} title=${stateText(alarm)}>
               ${alarmIcon(alarm)}
-              <span class="strip-text"><b>${alarm.asset}</b> ${alarm.message}</span>
+              <span class="strip-text"><b>${alarm.asset}</b> ${messageAfterAsset(alarm)}</span>
               <time>${clockTime(Date.parse(alarm.raised_at), app.now())}</time>
             </a>
           </li>`,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Alarm } from "../src/api/types";
-import { byPriority, byTime, isOpen, matches, priorityOf, stateText } from "../src/words/alarm";
+import { byPriority, byTime, isOpen, matches, messageAfterAsset, priorityOf, stateText } from "../src/words/alarm";
 import { alarm } from "./alarm-fixture";
 
 const ids = (alarms: Alarm[]): number[] => alarms.map((a) => a.id);
@@ -36,4 +36,9 @@ test("the state says all in words", () => {
   expect(stateText(alarm({ state: "cleared", acknowledged: true, shelved: true }))).toBe(
     "Returned to normal, acknowledged, shelved",
   );
+});
+
+test("the asset's name is not said twice", () => {
+  expect(messageAfterAsset(alarm({ message: "Mixer in mode Fill: too hot" }))).toBe("in mode Fill: too hot");
+  expect(messageAfterAsset(alarm({ message: "Mixers are hot" }))).toBe("Mixers are hot");
 });

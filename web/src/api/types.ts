@@ -215,8 +215,8 @@ export interface Fault {
   tag: string | null;
   magnitude: number | null;
   duration_s: number | null;
-  start: string;
-  end: string | null;
+  started_at: string;
+  ends_at: string | null;
 }
 
 /** What `/live` sends, by the name of the event. */

@@ -8,7 +8,7 @@ import { alarmTimes, expectationText } from "../parts/alarm-bits";
 import { shareBar } from "../parts/bars";
 import { alarmIcon } from "../parts/icons";
 import { assetHref } from "../router";
-import { PRIORITY_NAMES, priorityOf, stateText } from "../words/alarm";
+import { messageAfterAsset, PRIORITY_NAMES, priorityOf, stateText } from "../words/alarm";
 import { deviationText, shareText } from "../words/number";
 import { clockTime } from "../words/time";
 
@@ -54,7 +54,7 @@ class AlarmPage implements Page {
       <header>
         ${alarmIcon(alarm)}
         <div>
-          <h1>${alarm.asset}: ${alarm.message}</h1>
+          <h1>${alarm.asset} ${messageAfterAsset(alarm)}</h1>
           <p class="muted">
             <span data-testid="alarm-state">${stateText(alarm)}</span> · ${alarm.condition} ·
             ${PRIORITY_NAMES[priorityOf(alarm.severity)]} priority (severity ${alarm.severity})

@@ -8,7 +8,7 @@ import type { App, Page } from "../app";
 import { ackButton, alarmTimes, contributorText, TOP_CONTRIBUTORS } from "../parts/alarm-bits";
 import { alarmIcon } from "../parts/icons";
 import { alarmHref, assetHref } from "../router";
-import { byPriority, byTime, matches, stateText } from "../words/alarm";
+import { byPriority, byTime, matches, messageAfterAsset, stateText } from "../words/alarm";
 
 const FILTERS: [AlarmFilter, string][] = [
   ["open", "Open"],
@@ -106,7 +106,7 @@ class AlarmsPage implements Page {
     >
       ${alarmIcon(alarm)}
       <div class="what">
-        <p class="message"><a href=${alarmHref(alarm.id)} tabindex="-1"><b>${alarm.asset}</b> ${alarm.message}</a></p>
+        <p class="message"><a href=${alarmHref(alarm.id)} tabindex="-1"><b>${alarm.asset}</b> ${messageAfterAsset(alarm)}</a></p>
         <p class="contributors">${alarm.contributions.slice(0, TOP_CONTRIBUTORS).map((c) => html`<span>${contributorText(c)}</span>`)}</p>
         <p class="state-line"><span data-testid="alarm-state">${stateText(alarm)}</span> · ${alarm.condition} · severity ${alarm.severity}</p>
       </div>

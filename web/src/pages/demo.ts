@@ -101,7 +101,7 @@ class DemoPage implements Page {
             <a href=${assetHref(fault.asset)}>${fault.asset}</a>: <b>${fault.kind.replaceAll("_", " ")}</b>${fault.tag === null ? "" : ` on ${fault.tag}`}${
               fault.magnitude === null ? "" : `, magnitude ${fault.magnitude}`
             }
-            <small class="muted">since ${clockTime(Date.parse(fault.start), this.app.now())}${this.remaining(fault)}</small>
+            <small class="muted">since ${clockTime(Date.parse(fault.started_at), this.app.now())}${this.remaining(fault)}</small>
           </span>
           <button @click=${() => void this.clear(fault)} aria-label="Clear ${fault.kind} on ${fault.asset}">Clear</button>
         </li>`,
@@ -110,7 +110,7 @@ class DemoPage implements Page {
   }
 
   private remaining(fault: Fault): string {
-    const left = fault.end === null ? NaN : (Date.parse(fault.end) - this.app.now()) / 1000;
+    const left = fault.ends_at === null ? NaN : (Date.parse(fault.ends_at) - this.app.now()) / 1000;
     return Number.isFinite(left) && left > 0 ? `, ${longSpan(Math.ceil(left))} left` : "";
   }
 

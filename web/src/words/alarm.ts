@@ -21,6 +21,12 @@ export function stateText(alarm: Alarm): string {
   return `${words}, ${seen}${alarm.shelved ? ", shelved" : ""}`;
 }
 
+/** The message without the asset's name at its beginning, for where the name stands in front of it anyway. */
+export function messageAfterAsset(alarm: Alarm): string {
+  const { asset, message } = alarm;
+  return message.startsWith(`${asset} `) ? message.slice(asset.length + 1) : message;
+}
+
 /** Whether an alarm belongs on a list with this filter. */
 export function matches(alarm: Alarm, filter: AlarmFilter): boolean {
   switch (filter) {
