@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 
 npm_packages
-ANDON_CHROMIUM=$(chromium) || need "no Chromium: install one, or name it with ANDON_CHROMIUM"
+ANDON_CHROMIUM=$(chromium_path) || need "no Chromium: install one, or name it with ANDON_CHROMIUM"
 export ANDON_CHROMIUM
 
 scratch=$(mktemp -d)

@@ -49,7 +49,7 @@ peer_python() {
 }
 
 # Prints a Chromium: the system's, or one that is installed now.
-chromium() {
+chromium_path() {
   local name found
   for name in "${ANDON_CHROMIUM:-}" chromium chromium-browser google-chrome; do
     [ -n "$name" ] && found=$(command -v "$name") && { printf '%s\n' "$found"; return; }

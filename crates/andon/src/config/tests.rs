@@ -170,7 +170,7 @@ grid = 1
     andon.toml:25: asset[Line 1/Mixer].alarm.delay is not a known key; known here: hysteresis, on_delay, off_delay
     andon.toml:26: asset[Line 1/Mixer].threshold.strategy = "gmm": is not in this release; use "ewma"
     andon.toml:29: asset[Line 1/Mixer].tag[State].source = "plc2": there is no [[source]] of that name (there are: plc1, plc1)
-    andon.toml:30: asset[Line 1/Mixer].tag[State].node = "Line1.Mixer.State": `Line1.Mixer.State` is not a node: there is no identifier; write `nsu=<namespace URI>;s=<name>`, `ns=2;i=5` or `i=2258`
+    andon.toml:30: asset[Line 1/Mixer].tag[State].node = "Line1.Mixer.State": `Line1.Mixer.State` is not a node: an identifier begins with `s=`, `i=`, `g=` or `b=`; write `nsu=<namespace URI>;s=<name>`, `ns=2;i=5` or `i=2258`
     andon.toml:31: asset[Line 1/Mixer].tag[State].kind = "string": text can't be reconstructed or scored; leave this tag out
     andon.toml:32: asset[Line 1/Mixer].tag[State].range = [10, 0]: the first number must be below the second
     andon.toml:33: asset[#2].name is missing: write, for example, name = "Mixer"
