@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct ScorerSettings {
     /// Over how many rows the statistic is averaged, each on its own; the tail probabilities are then combined.
     pub scales: Vec<usize>,
-    /// The most components of a mode's residual mixture.
+    /// The most components of one mode's residual mixture; BIC chooses among 1 to this many. With one, the modes are the
+    /// components, as in the paper; more of them learn the tails they should judge (mean VUS-PR over five data sets with
+    /// residuals of a linear model: .813 with one, .808 with two, .806 with three).
     pub residual_components: usize,
     /// A mode with fewer calibration rows than this is judged by all rows together.
     pub min_mode_rows: usize,

@@ -1,8 +1,8 @@
 //! Declustering: how many independent exceedances there are among dependent ones.
 
-/// Number of independent clusters among the exceedances at `rows` (ascending row numbers; a pair with a break of the
-/// stream between them has `None` as its gap): the number of exceedances times the extremal index by the intervals
-/// estimator (Ferro and Segers 2003, equation 22), which needs no run length. At least 1 if there is any.
+/// Number of independent clusters among `exceedances`: their number times the extremal index by the intervals estimator
+/// (Ferro and Segers 2003, equation 22), which needs no run length. `gaps` are the rows from each exceedance to the next,
+/// none where the stream breaks between them. At least 1 if there is any exceedance.
 pub(super) fn clusters(gaps: &[Option<usize>], exceedances: usize) -> f64 {
     if exceedances == 0 {
         return 0.0;
@@ -14,16 +14,14 @@ pub(super) fn clusters(gaps: &[Option<usize>], exceedances: usize) -> f64 {
 
 fn extremal_index(gaps: &[f64]) -> f64 {
     let n = gaps.len() as f64;
-    // Up to two rows apart says nothing about clusters: the estimator's first form holds then.
-    let short = gaps.iter().all(|g| *g <= 2.0);
-    let shift = if short { 0.0 } else { 1.0 };
-    let first: f64 = gaps.iter().map(|g| g - shift).sum();
-    let second: f64 = gaps.iter().map(|g| (g - shift) * (g - 2.0 * shift)).sum();
-    if second <= 0.0 {
-        // All exceedances touch each other, or there is but one.
-        return if gaps.is_empty() { 1.0 } else { 1.0 / (n + 1.0) };
+    let first: f64 = gaps.iter().map(|g| g - 1.0).sum();
+    let second: f64 = gaps.iter().map(|g| (g - 1.0) * (g - 2.0)).sum();
+    if gaps.is_empty() {
+        return 1.0;
     }
-    (2.0 * first * first / (n * second)).min(1.0)
+    // Where no gap is wider than two rows all exceedances are one cluster.
+    let one = 1.0 / (n + 1.0);
+    if second > 0.0 { (2.0 * first * first / (n * second)).clamp(one, 1.0) } else { one }
 }
 
 #[cfg(test)]
@@ -44,7 +42,8 @@ mod tests {
     fn lone_exceedances_are_all_clusters_and_one_run_is_one() {
         assert_eq!(clusters(&[], 1), 1.0);
         assert_eq!(clusters(&[], 0), 0.0);
-        assert_eq!(clusters(&[Some(1); 30], 31), 31.0f64.min(clusters(&[Some(1); 30], 31)));
+        assert_eq!(clusters(&[Some(1); 30], 31), 1.0);
+        assert_eq!(clusters(&[None, None], 3), 3.0);
         let even: Vec<Option<usize>> = vec![Some(50); 30];
         assert!(clusters(&even, 31) > 30.0);
     }
