@@ -14,7 +14,8 @@ type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info,opcua_client=off,opcua_core=off,opcua_crypto=off".into());
+    let filter =
+        std::env::var("RUST_LOG").unwrap_or_else(|_| "info,opcua_client=off,opcua_core=off,opcua_crypto=off".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let options = Options::parse(std::env::args().skip(1).collect())?;
     let cancel = CancellationToken::new();

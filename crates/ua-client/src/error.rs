@@ -139,9 +139,19 @@ impl UaError {
 
 /// What the stack says, with a plain sentence where people can do something about it.
 pub(crate) fn explain(error: &types::Error) -> String {
+    let said = plain(&error.to_string());
     match advice(error.status()) {
-        Some(advice) => format!("{error}; {advice}"),
-        None => error.to_string(),
+        Some(advice) => format!("{said}; {advice}"),
+        None => said,
+    }
+}
+
+/// The stack prints the system's errors as Rust does: only their message is for people.
+fn plain(said: &str) -> String {
+    let message = |os: &str| Some(os.split_once("message: \"")?.1.split_once('"')?.0.to_owned());
+    match said.split_once(", Os {").and_then(|(before, os)| Some((before, message(os)?))) {
+        Some((before, message)) => format!("{before} ({message})"),
+        None => said.to_owned(),
     }
 }
 
@@ -171,7 +181,25 @@ fn advice(status: types::StatusCode) -> Option<&'static str> {
         }
         S::BadTooManySessions => "the server has no session left: close other clients or raise its limit",
         S::BadTooManyMonitoredItems => "the server takes no more monitored items: use fewer tags or poll them",
+        S::BadCommunicationError => "check the address, the network and whether the server runs",
         S::BadConnectionClosed | S::BadSecureChannelClosed => "the server closed the connection",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_is_a_plain_sentence() {
+        let said =
+            "Could not connect to host h:1, Os { code: 111, kind: ConnectionRefused, message: \"Connection refused\" }";
+        let error = types::Error::new(types::StatusCode::BadCommunicationError, said);
+        assert_eq!(
+            explain(&error),
+            "BadCommunicationError: Could not connect to host h:1 (Connection refused); check the address, the network and \
+             whether the server runs"
+        );
+    }
 }

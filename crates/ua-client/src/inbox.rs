@@ -91,7 +91,7 @@ impl Inbox {
                     tracing::warn!("values are dropped: the feed does not keep up");
                 }
             }
-            // Left over from a subscription of an earlier spell.
+            // The spell is over.
             Err(mpsc::error::TrySendError::Closed(_)) => {}
         }
     }

@@ -1,8 +1,8 @@
 //! One session and the event loop that drives it.
 //!
-//! The stack reconnects a cut transport by itself and takes its session up again, so that none is left behind on the
-//! server. What it would do with the subscriptions is switched off: after a server restart its own way goes silent, and
-//! the namespaces may have moved. They are made anew instead, and so are their namespaces looked up.
+//! The stack reconnects a cut transport by itself and takes its session up again, which serves to end it properly. What
+//! it would do with the subscriptions is switched off: after a server restart its own way goes silent, and the
+//! namespaces may have moved. Reading goes on with a new session, in which everything is looked up and made anew.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a polite end may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
 /// The longest wait between two tries to connect.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// The first wait between two tries to connect.
 pub(crate) const FIRST_WAIT: Duration = Duration::from_millis(500);
 
@@ -66,23 +66,31 @@ impl Link {
     }
 
     /// Waits until the stack has taken up the session again, or has made another.
+    ///
+    /// Its first try would come at once, while a server that is going down is still closing its connections; some hang
+    /// over a client that slips in there.
     pub(crate) async fn reconnect(&mut self, within: Duration) -> Result<(), UaError> {
+        tokio::time::sleep(FIRST_WAIT).await;
         self.connect(Patience::Until(within)).await
     }
 
     async fn connect(&mut self, patience: Patience) -> Result<(), UaError> {
         let (Patience::OneTry(within) | Patience::Until(within)) = patience;
         let deadline = Instant::now() + within;
+        let mut last = None;
         loop {
             let reason = match timeout_at(deadline, self.events.next()).await {
-                Err(_) => format!("it opened no session within {} s", within.as_secs()),
+                Err(_) => last.unwrap_or_else(|| format!("it opened no session within {} s", within.as_secs())),
                 Ok(Some(Ok(SessionPollResult::Reconnected(_)))) => {
                     self.connected = true;
                     return Ok(());
                 }
                 Ok(Some(Ok(SessionPollResult::ReconnectFailed(status)))) => match patience {
                     Patience::OneTry(_) => explain_status(status),
-                    Patience::Until(_) => continue,
+                    Patience::Until(_) => {
+                        last = Some(explain_status(status));
+                        continue;
+                    }
                 },
                 Ok(Some(Ok(_))) => continue,
                 Ok(Some(Err(status))) => explain_status(status),

@@ -19,11 +19,10 @@ use crate::{
     namespaces::Namespaces,
     poll::poll,
     source::{ReadMode, Source, TagNode},
-    subscribe::{subscribe, unsubscribe},
+    subscribe::subscribe,
 };
 
-/// How long the stack may try to take up a cut session, before all is built anew: the server's endpoints and certificate
-/// may have changed.
+/// How long a cut session is tried to be taken up again; the server has forgotten it by and by.
 const RECONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// A session that lasted this long was a good one.
 const STEADY: Duration = Duration::from_secs(10);
@@ -31,7 +30,7 @@ const STEADY: Duration = Duration::from_secs(10);
 /// Reads the tags of one source for ever and tells what happens, until `cancel` or until nobody listens any more.
 ///
 /// Connects, finds the namespaces by URI, subscribes or polls; after a loss it does all of that again, with waits of at
-/// most 5 s between the tries. When `events` is full it waits, and the server's queues hold what comes meanwhile. On
+/// most 3 s between the tries. When `events` is full it waits, and the server's queues hold what comes meanwhile. On
 /// `cancel` it closes the session and returns within 3 s.
 pub async fn run(
     source: Source,
@@ -49,10 +48,11 @@ pub async fn run(
             opened = Link::open(&life.source) => opened,
         };
         match opened {
-            Ok(mut link) => {
+            Ok(link) => {
                 let since = Instant::now();
-                life.serve(&mut link, &mut feed).await;
-                link.close().await;
+                if let Next::AtOnce = life.serve(link, &mut feed).await {
+                    continue;
+                }
                 // A session that is of no use at once, on a server at its limits, must not become a storm of tries.
                 if since.elapsed() > STEADY {
                     wait = FIRST_WAIT;
@@ -68,6 +68,12 @@ pub async fn run(
     }
 }
 
+/// When to open the next session.
+enum Next {
+    AtOnce,
+    AfterAWait,
+}
+
 struct Life {
     source: Source,
     tags: Vec<TagNode>,
@@ -78,29 +84,37 @@ struct Life {
 enum End {
     /// It was called off, or nobody listens.
     Over,
-    /// The transport is gone; the stack tries to take up the session.
+    /// The transport is gone.
     Cut(String),
     /// The session stands or seems to, but is of no use.
     Useless(UaError),
 }
 
 impl Life {
-    /// Reads over one session until it is of no more use.
-    async fn serve(&self, link: &mut Link, feed: &mut Feed) {
-        loop {
-            match self.spell(link, feed).await {
-                End::Over => return,
-                End::Useless(error) => return feed.lost(error.to_string()).await,
-                End::Cut(reason) => feed.lost(reason).await,
-            }
-            let again = tokio::select! {
-                _ = self.cancel.cancelled() => return,
-                again = link.reconnect(RECONNECT_WITHIN) => again,
-            };
-            if let Err(error) = again {
-                return feed.lost(error.to_string()).await;
+    /// Reads over one session until it is of no more use, and ends it.
+    ///
+    /// A session whose transport was cut is taken up once more only to be ended, so that none is left behind on a server
+    /// that has few. To go on with it would lose values: a server may answer the requests it still holds from the old
+    /// transport, and what it answers there is gone.
+    async fn serve(&self, mut link: Link, feed: &mut Feed) -> Next {
+        let mut next = Next::AfterAWait;
+        match self.spell(&mut link, feed).await {
+            End::Over => {}
+            End::Useless(error) => feed.lost(error.to_string()).await,
+            End::Cut(reason) => {
+                feed.lost(reason).await;
+                let again = tokio::select! {
+                    _ = self.cancel.cancelled() => return next,
+                    again = link.reconnect(RECONNECT_WITHIN) => again,
+                };
+                match again {
+                    Ok(()) => next = Next::AtOnce,
+                    Err(error) => feed.lost(error.to_string()).await,
+                }
             }
         }
+        link.close().await;
+        next
     }
 
     /// One connected spell.
@@ -128,7 +142,6 @@ impl Life {
     }
 
     async fn try_read(&self, session: &Session, inbox: &Inbox) -> Result<Infallible, UaError> {
-        unsubscribe(session).await?;
         let namespaces = Namespaces::read(session).await?;
         let limits = Limits::read(session).await?;
         inbox.send(Signal::Connected).await;

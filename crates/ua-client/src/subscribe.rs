@@ -67,18 +67,6 @@ pub(crate) async fn subscribe(
     Ok(done)
 }
 
-/// Deletes the subscriptions of an earlier spell of this session.
-pub(crate) async fn unsubscribe(session: &Session) -> Result<(), UaError> {
-    let old = session.subscription_state().lock().subscription_ids();
-    if let Some(old) = old {
-        session
-            .delete_subscriptions(&old)
-            .await
-            .map_err(|e| UaError::service(session, "delete the earlier subscriptions", &e))?;
-    }
-    Ok(())
-}
-
 /// A new subscription and its keep-alive time. What the server has revised is not trusted: zero, NaN and the like would
 /// make the stack publish without pause or panic.
 async fn create_subscription(session: &Session, interval: Duration, inbox: &Inbox) -> Result<(u32, Duration), UaError> {
@@ -107,7 +95,7 @@ async fn create_subscription(session: &Session, interval: Duration, inbox: &Inbo
         Box::new(listener),
     ));
     inbox.publish_seen();
-    // The stack's publishing begins, and after a reconnect begins again, at this word only.
+    // The stack begins to publish at this word only.
     session.trigger_publish_now();
     Ok((made.subscription_id, (publishing * keep_alive_count).min(LIFETIME)))
 }
