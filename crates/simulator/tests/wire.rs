@@ -1,5 +1,7 @@
 //! What an OPC UA client sees of the simulated plant and of a replayed recording.
 
+#![expect(clippy::unwrap_used, reason = "what a helper can't do fails its test")]
+
 mod client;
 
 use std::{sync::Arc, time::Duration};

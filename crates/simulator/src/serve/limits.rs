@@ -3,7 +3,7 @@
 use opcua::server::{Limits, OperationalLimits, SubscriptionLimits};
 
 /// How often subscriptions are looked at, in milliseconds; also the shortest publishing interval.
-pub(super) const POLL_INTERVAL_MS: u64 = 10;
+pub(super) const POLL_INTERVAL_MS: u64 = 25;
 
 pub(super) fn limits() -> Limits {
     Limits {
