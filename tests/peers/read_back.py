@@ -81,6 +81,8 @@ async def score(client: Client, node: Node, seconds: float) -> dict:
 async def read_asset(client: Client, asset: str, seconds: float) -> dict:
     ns = await client.get_namespace_index(NAMESPACE)
     nodes = await children(client.get_node(ua.NodeId(asset, ns)))
+    if not nodes:
+        raise LookupError(f"there is no asset {asset}")
     for name in ("Score", "Alarms", "Tags"):
         if name not in nodes:
             raise LookupError(f"asset {asset} has no {name}; it has {sorted(nodes)}")
@@ -102,7 +104,7 @@ async def main() -> int:
             print(json.dumps(await read_asset(client, args.asset, args.seconds)))
         return 0
     except (LookupError, OSError, ua.UaError, asyncio.TimeoutError) as why:
-        print(f"read_back: {args.endpoint}: {why!r}", file=sys.stderr)
+        print(f"read_back: {args.endpoint}: {why}", file=sys.stderr)
         return 1
 
 
