@@ -101,7 +101,7 @@ fn is_fault(status: types::StatusCode) -> bool {
 }
 
 /// The source's time, else the server's.
-fn time_of(value: &DataValue) -> Option<Timestamp> {
+pub(crate) fn time_of(value: &DataValue) -> Option<Timestamp> {
     let real = |t: &&DateTime| !t.is_null();
     value.source_timestamp.as_ref().filter(real).or(value.server_timestamp.as_ref().filter(real)).map(from_ua)
 }

@@ -1,5 +1,7 @@
 //! HistoryRead of raw values (OPC 10000-11, 6.5.3), page by page.
 
+use std::collections::VecDeque;
+
 use andon_plant::{Clock, Sample, TagSample, Timestamp};
 use opcua::{
     client::{HistoryReadAction, Session},
@@ -11,7 +13,7 @@ use opcua::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    decode::{decode, to_ua},
+    decode::{decode, time_of, to_ua},
     error::{UaError, explain_status},
     limits::Limits,
     link::{endpoint_of, once},
@@ -52,12 +54,17 @@ pub async fn read_history(
                 Err(unknown) => reading.refused.push((ix, unknown.to_string())),
             }
         }
-        for batch in nodes.chunks(size) {
-            reading.batch(batch).await?;
-        }
+        reading.all(nodes.chunks(size)).await?;
         reading.finish()
     })
     .await
+}
+
+/// Where a node's history goes on after a page.
+enum Next {
+    Done,
+    Point(ByteString),
+    From(Timestamp),
 }
 
 /// What has been read so far.
@@ -76,47 +83,68 @@ impl<'a> Reading<'a> {
         Self { session, tags, span, clock, samples: vec![Vec::new(); tags.len()], refused: Vec::new() }
     }
 
-    /// All pages of a few nodes.
-    async fn batch(&mut self, nodes: &[(usize, NodeId)]) -> Result<(), UaError> {
-        let mut open: Vec<_> = nodes.iter().map(|(tag, node)| (*tag, node.clone(), ByteString::null())).collect();
-        while !open.is_empty() {
-            let asked: Vec<_> = open.iter().map(|(_, node, point)| value_id(node, point)).collect();
-            let details = ReadRawModifiedDetails {
-                is_read_modified: false,
-                start_time: to_ua(self.span.0),
-                end_time: to_ua(self.span.1),
-                num_values_per_node: PAGE,
-                return_bounds: false,
-            };
-            let action = HistoryReadAction::ReadRawModifiedDetails(details);
-            let pages = match self.session.history_read(action, TimestampsToReturn::Both, false, &asked).await {
-                Ok(pages) if pages.len() == open.len() => pages,
-                Ok(pages) => {
-                    let (asked, answered) = (open.len(), pages.len());
-                    return Err(UaError::ShortAnswer { endpoint: endpoint_of(self.session), asked, answered });
-                }
-                Err(e) if keeps_none(e.status()) => {
-                    self.refused.extend(open.iter().map(|(tag, ..)| (*tag, explain_status(e.status()))));
-                    return Ok(());
-                }
-                Err(e) => return Err(UaError::service(self.session, "read the history", &e)),
-            };
-            let mut more = Vec::new();
-            for ((tag, node, point), page) in open.into_iter().zip(pages) {
-                if let Some(next) = self.page(tag, &point, page) {
-                    more.push((tag, node, next));
-                }
-            }
-            open = more;
+    /// All batches of nodes, each over the whole span.
+    async fn all(&mut self, batches: impl Iterator<Item = &[(usize, NodeId)]>) -> Result<(), UaError> {
+        let from = self.span.0;
+        let mut work: VecDeque<_> = batches.map(|nodes| (nodes.to_vec(), from)).collect();
+        while let Some((nodes, from)) = work.pop_front() {
+            let cut_short = self.batch(nodes, from).await?;
+            work.extend(cut_short.into_iter().map(|(tag, node, from)| (vec![(tag, node)], from)));
         }
         Ok(())
     }
 
-    /// Takes one page; returns the point at which to go on.
-    fn page(&mut self, tag: usize, asked_at: &ByteString, page: HistoryReadResult) -> Option<ByteString> {
+    /// All pages of a few nodes. Returns those that were cut short without a continuation point, and where to go on.
+    async fn batch(
+        &mut self,
+        nodes: Vec<(usize, NodeId)>,
+        from: Timestamp,
+    ) -> Result<Vec<(usize, NodeId, Timestamp)>, UaError> {
+        let mut open: Vec<_> = nodes.into_iter().map(|(tag, node)| (tag, node, ByteString::null())).collect();
+        let mut cut_short = Vec::new();
+        while !open.is_empty() {
+            let asked: Vec<_> = open.iter().map(|(_, node, point)| value_id(node, point)).collect();
+            let pages =
+                match self.session.history_read(self.action(from), TimestampsToReturn::Both, false, &asked).await {
+                    Ok(pages) if pages.len() == open.len() => pages,
+                    Ok(pages) => {
+                        let (asked, answered) = (open.len(), pages.len());
+                        return Err(UaError::ShortAnswer { endpoint: endpoint_of(self.session), asked, answered });
+                    }
+                    Err(e) if keeps_none(e.status()) => {
+                        self.refused.extend(open.iter().map(|(tag, ..)| (*tag, explain_status(e.status()))));
+                        break;
+                    }
+                    Err(e) => return Err(UaError::service(self.session, "read the history", &e)),
+                };
+            let mut more = Vec::new();
+            for ((tag, node, point), page) in open.into_iter().zip(pages) {
+                match self.page(tag, &point, from, page) {
+                    Next::Done => {}
+                    Next::Point(point) => more.push((tag, node, point)),
+                    Next::From(time) => cut_short.push((tag, node, time)),
+                }
+            }
+            open = more;
+        }
+        Ok(cut_short)
+    }
+
+    fn action(&self, from: Timestamp) -> HistoryReadAction {
+        HistoryReadAction::ReadRawModifiedDetails(ReadRawModifiedDetails {
+            is_read_modified: false,
+            start_time: to_ua(from),
+            end_time: to_ua(self.span.1),
+            num_values_per_node: PAGE,
+            return_bounds: false,
+        })
+    }
+
+    /// Takes one page.
+    fn page(&mut self, tag: usize, asked_at: &ByteString, asked_from: Timestamp, page: HistoryReadResult) -> Next {
         if page.status_code.is_bad() && page.status_code != StatusCode::BadNoData {
             self.refused.push((tag, explain_status(page.status_code)));
-            return None;
+            return Next::Done;
         }
         let values = page.history_data.into_inner_as::<HistoryData>().and_then(|data| data.data_values);
         let values = values.unwrap_or_default();
@@ -124,9 +152,16 @@ impl<'a> Reading<'a> {
         let now = self.clock.now();
         let samples = values.iter().filter_map(|value| decode(value, now).ok());
         self.samples[tag].extend(samples.filter(|s| from <= s.time && s.time < to));
-        // A page without values whose point does not move would be asked for without end.
-        let moves = !values.is_empty() || page.continuation_point != *asked_at;
-        Some(page.continuation_point).filter(|point| !point.is_null_or_empty() && moves)
+        if !page.continuation_point.is_null_or_empty() {
+            // A page without values whose point does not move would be asked for without end.
+            let moves = !values.is_empty() || page.continuation_point != *asked_at;
+            return if moves { Next::Point(page.continuation_point) } else { Next::Done };
+        }
+        // Some servers take the page for all that is wanted: a full page without a point is followed up by time.
+        match values.last().and_then(time_of).filter(|_| values.len() >= PAGE as usize) {
+            Some(last) if asked_from < last && last < to => Next::From(last),
+            _ => Next::Done,
+        }
     }
 
     fn finish(self) -> Result<Vec<TagSample>, UaError> {
