@@ -34,8 +34,7 @@ fn one(folder: &Path, out: &Path, settings: &ModelSettings) -> Result<(), Failur
     let (tags, history, _) = read(&folder.join("train.csv.gz"))?;
     let (_, test, times) = read(&folder.join("test.csv.gz"))?;
     let begun = Instant::now();
-    let mut model =
-        train(std::slice::from_ref(&history), &tags, ROWS, settings, &mut |_| ControlFlow::Continue(()))?;
+    let mut model = train(std::slice::from_ref(&history), &tags, ROWS, settings, &mut |_| ControlFlow::Continue(()))?;
     let trained = begun.elapsed();
     let scales = scales(&residuals(&mut model, &history)?, &history);
     let begun = Instant::now();
@@ -117,7 +116,8 @@ fn read(path: &Path) -> Result<(Vec<Tag>, Series, Vec<String>), Failure> {
     let headers = csv.headers()?.clone();
     let columns: Vec<usize> =
         (0..headers.len()).filter(|ix| !["timestamp", "label", "mode"].contains(&&headers[*ix])).collect();
-    let tags = columns.iter().map(|ix| Ok(Tag::analog(TagName::new(&headers[*ix])?))).collect::<Result<_, Failure>>()?;
+    let tags =
+        columns.iter().map(|ix| Ok(Tag::analog(TagName::new(&headers[*ix])?))).collect::<Result<_, Failure>>()?;
     let (mut rows, mut times): (Vec<Row>, Vec<String>) = (Vec::new(), Vec::new());
     for record in csv.records() {
         let record = record?;

@@ -14,15 +14,15 @@ use crate::{
     device,
     layers::{Vars, VarsError},
     manifest::ModelManifest,
-    normalize::Rolling,
+    normalize::Level,
     weights::{self, LoadError},
 };
 
 /// Windows that go through the network together in [`Autoencoder::reconstruct_all`].
 const TOGETHER: usize = 32;
 
-/// A trained autoencoder. It says what it expected of a window in engineering units; the newest rows are answered without
-/// having been seen, as [`Hide`](crate::Hide) says.
+/// A trained autoencoder: says what it expected of a window, in engineering units. What it may see of the window when it
+/// is asked, [`Hide`](crate::Hide) says.
 #[derive(Debug)]
 pub struct Autoencoder {
     network: Multiscale,
@@ -55,6 +55,27 @@ impl Autoencoder {
         let device = device::pick();
         let (bytes, tensors) = weights::read(&manifest, path, &device)?;
         Self::new(manifest, bytes, tensors, device).map_err(|error| LoadError::weights(path, &error))
+    }
+
+    /// The same from weights in memory; `name` is what errors call them.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_bytes(
+        manifest: ModelManifest,
+        bytes: Vec<u8>,
+        name: &Path,
+        tags: &[TagName],
+    ) -> Result<Self, LoadError> {
+        weights::check(&manifest, tags)?;
+        let device = device::pick();
+        let tensors = weights::decode(&manifest, &bytes, name, &device)?;
+        Self::new(manifest, bytes, tensors, device).map_err(|error| LoadError::weights(name, &error))
+    }
+
+    /// The weights file: safetensors.
+    pub fn weights(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Writes the weights in safetensors format, whole or not at all.
@@ -91,46 +112,41 @@ impl Autoencoder {
         let Shape { rows, tags } = self.shape();
         let passes = self.manifest.hide.passes(tags);
         let mut cells = Vec::with_capacity(windows.len() * passes * rows * 2 * tags);
-        let mut rolling = Vec::new();
+        let mut levels = Vec::new();
         for window in windows {
             self.check(window)?;
-            rolling.extend(self.lay_passes(window, &mut cells));
+            levels.extend(self.lay_passes(window, &mut cells));
         }
         let (expected, codes) = self.forward(cells).map_err(|error| ReconstructError::Failed(error.to_string()))?;
         let size = rows * tags;
         let answers = expected.chunks_exact(passes * size).zip(codes.chunks_exact(passes)).enumerate();
         Ok(answers
             .map(|(ix, (expected, codes))| Reconstruction {
-                expected: self.collect(expected, rolling.get(ix * passes..(ix + 1) * passes)),
+                expected: self.collect(expected, &levels[ix * passes..(ix + 1) * passes]),
                 code: Some(mean(codes)),
                 attention: None,
             })
             .collect())
     }
 
-    /// Appends the window to `cells` once a pass; returns the passes' own scales where windows are standardised.
-    fn lay_passes(&self, window: &Window, cells: &mut Vec<f32>) -> Vec<Rolling> {
+    /// Appends the window to `cells` once a pass; returns each pass's levels.
+    fn lay_passes(&self, window: &Window, cells: &mut Vec<f32>) -> Vec<Level> {
         let Shape { rows, tags } = self.shape();
-        let hide = self.manifest.hide;
-        let scaled = window.values.iter().enumerate().map(|(ix, v)| self.manifest.normalisation.apply(ix % tags, *v));
+        let (hide, normalisation) = (self.manifest.hide, &self.manifest.normalisation);
+        let scaled = window.values.iter().enumerate().map(|(ix, v)| normalisation.apply(ix % tags, *v));
         let scaled: Vec<f32> = scaled.collect();
-        let mut rolling = Vec::new();
-        for pass in 0..hide.passes(tags) {
+        let one = |pass: usize| {
             let visible = window.fill.iter().enumerate().map(|(ix, fill)| {
                 let hidden = hide.hides(pass, rows - 1 - ix / tags, ix % tags, tags);
                 if hidden || fill.is_imputed() { 0.0 } else { 1.0 }
             });
             let visible: Vec<f32> = visible.collect();
-            if self.manifest.normalisation.rolling {
-                let own = Rolling::of(&scaled, &visible, tags);
-                let values: Vec<f32> = scaled.iter().enumerate().map(|(ix, v)| own.apply(ix % tags, *v)).collect();
-                lay(cells, &values, &visible, tags);
-                rolling.push(own);
-            } else {
-                lay(cells, &scaled, &visible, tags);
-            }
-        }
-        rolling
+            let level = Level::of(&scaled, &visible, normalisation);
+            let values: Vec<f32> = scaled.iter().enumerate().map(|(ix, v)| level.apply(ix % tags, *v)).collect();
+            lay(cells, &values, &visible, tags);
+            level
+        };
+        (0..hide.passes(tags)).map(one).collect()
     }
 
     /// Expected normalised values, flat, and one code a pass.
@@ -140,15 +156,13 @@ impl Autoencoder {
     }
 
     /// Takes each tag from the pass that hid it, back in its unit.
-    fn collect(&self, expected: &[f32], rolling: Option<&[Rolling]>) -> Vec<f64> {
+    fn collect(&self, expected: &[f32], levels: &[Level]) -> Vec<f64> {
         let Shape { rows, tags } = self.shape();
         let size = rows * tags;
         let cell = |ix: usize| {
             let tag = ix % tags;
             let pass = self.manifest.hide.pass_of(tag, tags);
-            let value = expected[pass * size + ix];
-            let value = rolling.and_then(|r| r.get(pass)).map_or(value, |own| own.invert(tag, value));
-            self.manifest.normalisation.invert(tag, value)
+            self.manifest.normalisation.invert(tag, levels[pass].invert(tag, expected[pass * size + ix]))
         };
         (0..size).map(cell).collect()
     }

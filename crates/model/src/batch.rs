@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 
 use crate::{
     mask::MaskSettings,
-    normalize::Rolling,
+    normalize::{Level, Normalisation},
     series::{Material, Place},
 };
 use rand::Rng;
@@ -49,7 +49,7 @@ pub(crate) struct Lessons<'a> {
     pub(crate) material: &'a [Material],
     pub(crate) shape: Shape,
     pub(crate) mask: &'a MaskSettings,
-    pub(crate) rolling: bool,
+    pub(crate) normalisation: &'a Normalisation,
     pub(crate) device: &'a Device,
 }
 
@@ -82,25 +82,26 @@ impl Lessons<'_> {
         let known = &material.known[span.clone()];
         let hidden = self.mask.draw(rows, tags, rng);
         let visible: Vec<f32> = known.iter().zip(&hidden).map(|(k, h)| if *h { 0.0 } else { *k }).collect();
-        let mut values = material.values[span].to_vec();
-        if self.rolling {
-            let own = Rolling::of(&values, &visible, tags);
-            values.iter_mut().enumerate().for_each(|(ix, v)| *v = own.apply(ix % tags, *v));
-        }
-        let noisy: Vec<f32> = values
+        let moves = self.mask.falsify(rows, tags, rng);
+        let values = &material.values[span];
+        let shown: Vec<f32> = values.iter().zip(&moves).map(|(v, by)| v + by).collect();
+        let level = Level::of(&shown, &visible, self.normalisation);
+        let noisy: Vec<f32> = shown
             .iter()
-            .map(|v| {
+            .enumerate()
+            .map(|(ix, v)| {
                 let noise: f32 = StandardNormal.sample(rng);
-                v + self.mask.noise as f32 * noise
+                level.apply(ix % tags, *v) + self.mask.noise as f32 * noise
             })
             .collect();
         lay(cells, &noisy, &visible, tags);
         let seen = self.mask.seen_weight as f32;
-        weights.extend(known.iter().zip(&hidden).enumerate().map(|(ix, (known, hidden))| {
+        weights.extend((0..rows * tags).map(|ix| {
             let counts = ix / tags >= place.counts_from;
-            if counts { known * if *hidden { 1.0 } else { seen } } else { 0.0 }
+            let lesson = hidden[ix] || moves[ix] != 0.0;
+            if counts { known[ix] * if lesson { 1.0 } else { seen } } else { 0.0 }
         }));
-        truth.extend(values);
+        truth.extend(values.iter().enumerate().map(|(ix, v)| level.apply(ix % tags, *v)));
     }
 }
 
@@ -112,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        normalize::{Normalisation, Scaling},
+        normalize::{Levelling, Scaling},
         series::tests::{series_of, tag},
     };
 
@@ -121,12 +122,13 @@ mod tests {
         series.rows[7].values[1] = imputed;
         series.rows[7].fill[1] = Fill::Interpolated;
         let tags = [tag("A"), tag("B")];
-        let normalisation =
-            Normalisation::fit((Scaling::Standard, false), std::slice::from_ref(&series), &tags).unwrap();
+        let kind = (Scaling::Standard, Levelling::Drift);
+        let normalisation = Normalisation::fit(kind, std::slice::from_ref(&series), &tags).unwrap();
         let material = [Material::new(&series, &normalisation, 10, 0.2)];
         let mask = MaskSettings::default();
         let shape = Shape { rows: 10, tags: 2 };
-        let lessons = Lessons { material: &material, shape, mask: &mask, rolling: false, device: &Device::Cpu };
+        let lessons =
+            Lessons { material: &material, shape, mask: &mask, normalisation: &normalisation, device: &Device::Cpu };
         let place = Place { series: 0, start: 2, counts_from: 4 };
         let batch = lessons.batch(&[place], &mut ChaCha8Rng::seed_from_u64(9)).unwrap();
         let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1().unwrap();

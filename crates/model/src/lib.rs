@@ -31,7 +31,7 @@ pub use architectures::Architecture;
 pub use autoencoder::Autoencoder;
 pub use manifest::ModelManifest;
 pub use mask::{Hide, MaskSettings};
-pub use normalize::{Normalisation, Scaling};
+pub use normalize::{Levelling, Normalisation, Scaling};
 pub use series::Series;
 pub use settings::{ModelSettings, SettingsError, TrainSettings};
 pub use train::{Progress, TrainError, train};

@@ -1,18 +1,22 @@
 //! Which cells are hidden from the network, in training and in inference.
 //!
-//! A network that sees a cell can copy it, fault and all. So it learns with cells hidden that it is asked for, and is
-//! asked about the newest rows without being shown them.
+//! A network that sees a cell can copy it, fault and all. So it learns with cells hidden, and with cells falsified, and
+//! is asked for the true values of both: it must infer a tag from the others and from the past. The share of a fault's
+//! energy (four deviations for twenty rows, on one tag of five) that is left in the residual was, over four tags, 36 to
+//! 58 % with hidden cells alone and 68 to 100 % with falsified ones, and the detection the same.
 
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::SettingsError;
 
-/// What is hidden from the network when it reconstructs a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What is hidden from the network when it reconstructs a window, beside imputed cells, which always are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hide {
-    /// Nothing: the plain autoencoder.
+    /// Nothing. A network that learned with falsified cells does not need more, sees the other tags' present when a mode
+    /// changes, and detects a little better so than with the newest row hidden (VUS-PR .69 against .68).
+    #[default]
     Nothing,
     /// All tags in the newest rows, which must then follow from the rows before them.
     Newest {
@@ -27,12 +31,6 @@ pub enum Hide {
         /// How many rows.
         rows: usize,
     },
-}
-
-impl Default for Hide {
-    fn default() -> Self {
-        Hide::Newest { rows: 1 }
-    }
 }
 
 impl Hide {
@@ -84,6 +82,12 @@ pub struct MaskSettings {
     pub share: f64,
     /// The longest run of hidden rows.
     pub longest: usize,
+    /// Share of windows in which some tags are falsified for a span and still shown: their values are moved, as a
+    /// broken instrument's are, and the true ones are asked for. It teaches not to believe a tag that the others
+    /// contradict, and to remember where it was before.
+    pub falsified: f64,
+    /// The largest move of a falsified tag, in normalised units.
+    pub largest: f64,
     /// Standard deviation of the noise on visible cells, in normalised units.
     pub noise: f64,
     /// What a visible cell weighs in the loss against a hidden cell's 1.
@@ -92,13 +96,28 @@ pub struct MaskSettings {
 
 impl Default for MaskSettings {
     fn default() -> Self {
-        Self { rows: 0.6, tags: 0.3, share: 0.2, longest: 3, noise: 0.02, seen_weight: 0.1 }
+        Self {
+            rows: 0.6,
+            tags: 0.3,
+            share: 0.2,
+            longest: 3,
+            falsified: 0.5,
+            largest: 4.0,
+            noise: 0.02,
+            seen_weight: 0.1,
+        }
     }
 }
 
 impl MaskSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        let shares = [("rows", self.rows), ("tags", self.tags), ("share", self.share), ("seen_weight", self.seen_weight)];
+        let shares = [
+            ("rows", self.rows),
+            ("tags", self.tags),
+            ("share", self.share),
+            ("seen_weight", self.seen_weight),
+            ("falsified", self.falsified),
+        ];
         if let Some((key, value)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
             return Err(SettingsError::new("training.mask", key, value, "must be from 0 to 1"));
         }
@@ -106,13 +125,19 @@ impl MaskSettings {
             return Err(SettingsError::new("training.mask", "tags", self.tags, "must be at most 1 less `rows`"));
         }
         if self.share == 0.0 && self.seen_weight == 0.0 {
-            return Err(SettingsError::new("training.mask", "seen_weight", 0, "leaves nothing to learn where `share` is 0"));
+            return Err(SettingsError::new(
+                "training.mask",
+                "seen_weight",
+                0,
+                "leaves nothing to learn where `share` is 0",
+            ));
         }
         if self.longest == 0 {
             return Err(SettingsError::new("training.mask", "longest", 0, "must be at least 1"));
         }
-        if !(self.noise.is_finite() && self.noise >= 0.0) {
-            return Err(SettingsError::new("training.mask", "noise", self.noise, "must be at least 0"));
+        let sizes = [("noise", self.noise), ("largest", self.largest)];
+        if let Some((key, value)) = sizes.into_iter().find(|(_, size)| !(size.is_finite() && *size >= 0.0)) {
+            return Err(SettingsError::new("training.mask", key, value, "must be at least 0"));
         }
         Ok(())
     }
@@ -129,6 +154,24 @@ impl MaskSettings {
             hidden.fill_with(|| rng.random_bool(self.share));
         }
         hidden
+    }
+
+    /// Draws what is added to each of `rows` times `tags` cells, in normalised units; 0 for cells that stay true.
+    pub(crate) fn falsify(&self, rows: usize, tags: usize, rng: &mut impl Rng) -> Vec<f32> {
+        let mut moves = vec![0.0; rows * tags];
+        if !rng.random_bool(self.falsified) {
+            return moves;
+        }
+        for _ in 0..rng.random_range(1..=tags.div_ceil(8)) {
+            let tag = rng.random_range(0..tags);
+            let length = rng.random_range(1..=rows.div_ceil(2));
+            let start = rng.random_range(0..=rows - length);
+            let by = rng.random_range(-1.0..=1.0) * self.largest;
+            for row in start..start + length {
+                moves[row * tags + tag] = by as f32;
+            }
+        }
+        moves
     }
 
     /// Runs of rows, all tags; a run begins with such a chance that the share comes out.
@@ -185,6 +228,20 @@ mod tests {
         let settings = MaskSettings { rows: 0.0, tags: 1.0, ..MaskSettings::default() };
         let got = share(&settings, 1);
         assert!(got < 0.3, "{got}");
+    }
+
+    #[test]
+    fn a_falsified_tag_is_moved_by_one_amount_for_one_span() {
+        let settings = MaskSettings { falsified: 1.0, ..MaskSettings::default() };
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for _ in 0..50 {
+            let moves = settings.falsify(100, 8, &mut rng);
+            let moved: Vec<usize> = (0..800).filter(|ix| moves[*ix] != 0.0).collect();
+            assert!(!moved.is_empty() && moved.len() <= 50);
+            assert!(moved.windows(2).all(|pair| pair[1] == pair[0] + 8 && moves[pair[0]] == moves[pair[1]]));
+            assert!(moves[moved[0]].abs() <= 4.0);
+        }
+        assert!(MaskSettings { falsified: 0.0, ..settings }.falsify(9, 2, &mut rng).iter().all(|by| *by == 0.0));
     }
 
     #[test]

@@ -51,7 +51,8 @@ impl AdamW {
         let corrections = (1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32));
         for state in &mut self.weights {
             let Some(gradient) = gradients.get(&state.var) else { continue };
-            let gradient = (gradient * shrink)?;
+            // A gradient remembers the activations it came from; the moments must not keep them for ever.
+            let gradient = (gradient.detach() * shrink)?;
             state.mean = ((&state.mean * BETA_1)? + (&gradient * (1.0 - BETA_1))?)?;
             state.square = ((&state.square * BETA_2)? + (gradient.sqr()? * (1.0 - BETA_2))?)?;
             let scale = ((&state.square / corrections.1)?.sqrt()? + EPSILON)?;

@@ -1,7 +1,5 @@
 //! Consecutive grid rows as training material, split in time.
 
-use std::ops::Range;
-
 use andon_plant::windower::Row;
 
 use crate::normalize::Normalisation;
@@ -13,12 +11,10 @@ pub struct Series {
     pub rows: Vec<Row>,
 }
 
-impl Series {
-    /// The values of tag number `tag` that the PLC itself sent.
-    pub(crate) fn measured(&self, tag: usize) -> impl Iterator<Item = f64> + '_ {
-        let cells = self.rows.iter().map(move |row| (row.values[tag], row.fill[tag]));
-        cells.filter(|(v, fill)| v.is_finite() && !fill.is_imputed()).map(|(v, _)| v)
-    }
+/// The values of tag number `tag` in `rows` that the PLC itself sent.
+pub(crate) fn measured(rows: &[Row], tag: usize) -> impl Iterator<Item = f64> + '_ {
+    let cells = rows.iter().map(move |row| (row.values[tag], row.fill[tag]));
+    cells.filter(|(v, fill)| v.is_finite() && !fill.is_imputed()).map(|(v, _)| v)
 }
 
 /// One series as the network sees it: normalised values, and 1 where a cell was measured.
@@ -68,34 +64,25 @@ pub(crate) struct Place {
 
 /// Every training window at stride 1: none has a row that validates.
 pub(crate) fn training_places(material: &[Material], rows: usize) -> Vec<Place> {
-    let starts = |m: &Material| 0..(m.split + 1).saturating_sub(rows);
-    places(material, starts, |_, _| 0)
+    let all = material.iter().enumerate().flat_map(|(series, m)| {
+        let starts = 0..(m.split + 1).saturating_sub(rows);
+        starts.map(move |start| Place { series, start, counts_from: 0 })
+    });
+    all.collect()
 }
 
 /// Validation windows, half a window apart, `most` of them at the most. Their first rows may be training rows, which the
 /// network is shown but not asked for, so that a short validation part is used whole.
 pub(crate) fn validation_places(material: &[Material], rows: usize, most: usize) -> Vec<Place> {
-    let starts = |m: &Material| {
-        let first = m.split.saturating_sub(rows / 2);
-        let last = (m.rows + 1).saturating_sub(rows);
-        if m.split < m.rows { first.min(last.saturating_sub(1))..last } else { 0..0 }
-    };
-    let all = places(material, starts, |m, start| m.split.saturating_sub(start));
-    let half: Vec<Place> = all.into_iter().rev().step_by((rows / 2).max(1)).collect();
-    let step = half.len().div_ceil(most).max(1);
-    half.into_iter().step_by(step).collect()
-}
-
-fn places(
-    material: &[Material],
-    starts: impl Fn(&Material) -> Range<usize>,
-    counts_from: impl Fn(&Material, usize) -> usize,
-) -> Vec<Place> {
     let mut all = Vec::new();
-    for (series, m) in material.iter().enumerate() {
-        all.extend(starts(m).map(|start| Place { series, start, counts_from: counts_from(m, start) }));
+    for (series, m) in material.iter().enumerate().filter(|(_, m)| m.split < m.rows && m.rows >= rows) {
+        let newest = m.rows - rows;
+        let oldest = m.split.saturating_sub(rows / 2).min(newest);
+        let starts = (oldest..=newest).rev().step_by((rows / 2).max(1));
+        all.extend(starts.map(|start| Place { series, start, counts_from: m.split.saturating_sub(start) }));
     }
-    all
+    let step = all.len().div_ceil(most).max(1);
+    all.into_iter().step_by(step).collect()
 }
 
 #[cfg(test)]
@@ -103,7 +90,7 @@ pub(crate) mod tests {
     use andon_plant::{Fill, Tag, TagName, Timestamp};
 
     use super::*;
-    use crate::normalize::Scaling;
+    use crate::normalize::{Levelling, Scaling};
 
     /// An analog tag.
     pub(crate) fn tag(name: &str) -> Tag {
@@ -121,7 +108,8 @@ pub(crate) mod tests {
 
     fn material(count: usize) -> Material {
         let series = series_of((0..count).map(|s| vec![s as f64]));
-        let n = Normalisation::fit((Scaling::MinMax, false), std::slice::from_ref(&series), &[tag("A")]).unwrap();
+        let n = Normalisation::fit((Scaling::MinMax, Levelling::Nothing), std::slice::from_ref(&series), &[tag("A")])
+            .unwrap();
         Material::new(&series, &n, 100, 0.2)
     }
 
@@ -143,7 +131,7 @@ pub(crate) mod tests {
             assert!(p.start + p.counts_from >= material[p.series].split && p.start + 100 <= material[p.series].rows);
             assert!(p.counts_from < 100);
         }
-        assert!(places.iter().any(|p| p.series == 0));
+        assert!(validation_places(&material, 100, 99).iter().any(|p| p.series == 0));
     }
 
     #[test]
@@ -151,6 +139,6 @@ pub(crate) mod tests {
         let mut series = series_of([vec![1.0], vec![2.0], vec![f64::NAN]]);
         series.rows[1].fill[0] = Fill::Held;
         series.rows[2].fill[0] = Fill::Missing;
-        assert_eq!(series.measured(0).collect::<Vec<_>>(), [1.0]);
+        assert_eq!(measured(&series.rows, 0).collect::<Vec<_>>(), [1.0]);
     }
 }

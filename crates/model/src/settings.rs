@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     architectures::Architecture,
     mask::{Hide, MaskSettings},
-    normalize::Scaling,
+    normalize::{Levelling, Scaling},
 };
 
 /// A setting can't be used.
@@ -32,9 +32,8 @@ pub struct ModelSettings {
     pub architecture: Architecture,
     /// How values are scaled before the network sees them.
     pub scaling: Scaling,
-    /// Whether each window is standardised by its own mean and deviation after that (paper, section 3.1). Off by default:
-    /// it erases level shifts, and a tag that stands still in a window has no deviation.
-    pub rolling: bool,
+    /// What is taken out of each window by itself after that.
+    pub levelling: Levelling,
     /// What is hidden from the network when it is asked.
     pub hide: Hide,
     /// How it is trained.
@@ -92,14 +91,14 @@ pub struct TrainSettings {
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
-            epochs: 40,
-            windows: 512,
+            epochs: 30,
+            windows: 256,
             batch: 16,
             learning_rate: 3e-3,
             weight_decay: 1e-2,
             warmup: 0.1,
             clip: 1.0,
-            patience: 10,
+            patience: 8,
             validation: 0.2,
             mask: MaskSettings::default(),
             seed: 0,
@@ -109,12 +108,8 @@ impl Default for TrainSettings {
 
 impl TrainSettings {
     fn check(&self) -> Result<(), SettingsError> {
-        let counts = [
-            ("epochs", self.epochs),
-            ("windows", self.windows),
-            ("batch", self.batch),
-            ("patience", self.patience),
-        ];
+        let counts =
+            [("epochs", self.epochs), ("windows", self.windows), ("batch", self.batch), ("patience", self.patience)];
         if let Some((key, value)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(SettingsError::new("training", key, value, "must be at least 1"));
         }

@@ -79,7 +79,9 @@ pub enum TrainError {
         tags: usize,
     },
     /// A count only rises: its values are never seen again.
-    #[error("tag `{tag}` is a counter, and this model can't learn a value that only rises; leave it out, or give its rate as an analog tag")]
+    #[error(
+        "tag `{tag}` is a counter, and this model can't learn a value that only rises; leave it out, or give its rate as an analog tag"
+    )]
     Counter {
         /// The tag.
         tag: TagName,
@@ -135,14 +137,13 @@ pub fn train(
     keep_freed_memory();
     let normalisation = normalise(series, tags, rows, settings)?;
     let validation = settings.training.validation;
-    let material: Vec<Material> =
-        series.iter().map(|s| Material::new(s, &normalisation, rows, validation)).collect();
+    let material: Vec<Material> = series.iter().map(|s| Material::new(s, &normalisation, rows, validation)).collect();
     let device = device::pick();
     let lessons = Lessons {
         material: &material,
         shape: Shape { rows, tags: tags.len() },
         mask: &settings.training.mask,
-        rolling: settings.rolling,
+        normalisation: &normalisation,
         device: &device,
     };
     let kept = Trainer::new(&lessons, settings)?.run(progress)?;
@@ -179,7 +180,7 @@ fn normalise(
     if have < need {
         return Err(TrainError::TooFewRows { have, need });
     }
-    let normalisation = Normalisation::fit((settings.scaling, settings.rolling), series, tags)
+    let normalisation = Normalisation::fit((settings.scaling, settings.levelling), series, tags)
         .map_err(|never| TrainError::AllMissing { tag: never.0 })?;
     if normalisation.scales.iter().all(|scale| scale.constant) {
         return Err(TrainError::AllConstant { tags: tags.len() });

@@ -148,13 +148,23 @@ pub(crate) fn read(
     device: &Device,
 ) -> Result<(Vec<u8>, HashMap<String, Tensor>), LoadError> {
     let bytes = fs::read(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
-    let found = sha256(&bytes);
+    let tensors = decode(manifest, &bytes, path, device)?;
+    Ok((bytes, tensors))
+}
+
+/// Checks weights in memory; `path` is what errors call them.
+pub(crate) fn decode(
+    manifest: &ModelManifest,
+    bytes: &[u8],
+    path: &Path,
+    device: &Device,
+) -> Result<HashMap<String, Tensor>, LoadError> {
+    let found = sha256(bytes);
     if found != manifest.weights_sha256 {
         return Err(LoadError::Checksum { path: path.to_owned(), expected: manifest.weights_sha256.clone(), found });
     }
-    let tensors = candle_core::safetensors::load_buffer(&bytes, device)
-        .map_err(|error| LoadError::Weights { path: path.to_owned(), reason: error.to_string() })?;
-    Ok((bytes, tensors))
+    candle_core::safetensors::load_buffer(bytes, device)
+        .map_err(|error| LoadError::Weights { path: path.to_owned(), reason: error.to_string() })
 }
 
 #[cfg(test)]

@@ -63,3 +63,94 @@ impl Multiscale {
         Ok(Forward { expected, code: codes.mean(1)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use candle_core::{DType, Device, Var};
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::loss::masked_squared_error;
+
+    /// A tiny network in f64 with its weights, and a lesson of two windows of nine rows of three tags.
+    struct Tiny {
+        network: Multiscale,
+        vars: BTreeMap<String, Var>,
+        cells: Tensor,
+        truth: Tensor,
+        weights: Tensor,
+    }
+
+    fn tiny() -> Tiny {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let mut draw = |shape: (usize, usize, usize)| {
+            let values: Vec<f64> = StandardNormal.sample_iter(&mut rng).take(shape.0 * shape.1 * shape.2).collect();
+            Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+        };
+        let (cells, truth) = (draw((2, 9, 6)), draw((2, 9, 3)));
+        let weights = draw((2, 9, 3)).relu().unwrap();
+        let architecture = Architecture { embed: 4, filters: 3, code: 2, ..Architecture::default() };
+        let mut vars = Vars::fresh(ChaCha8Rng::seed_from_u64(6), DType::F64, &Device::Cpu);
+        let network = Multiscale::new(&mut vars, &architecture, 3).unwrap();
+        Tiny { network, vars: vars.trainable(), cells, truth, weights }
+    }
+
+    impl Tiny {
+        fn loss(&self) -> Tensor {
+            let expected = self.network.forward(&self.cells).unwrap().expected;
+            masked_squared_error(&expected, &self.truth, &self.weights).unwrap()
+        }
+    }
+
+    #[test]
+    fn every_weight_receives_a_gradient() {
+        let tiny = tiny();
+        let gradients = tiny.loss().backward().unwrap();
+        assert_eq!(tiny.vars.len(), 16);
+        for (name, var) in &tiny.vars {
+            let gradient = gradients.get(var).unwrap_or_else(|| panic!("`{name}` has no gradient"));
+            let size = gradient.sqr().unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
+            assert!(size > 0.0, "the gradient of `{name}` is zero");
+        }
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() {
+        let tiny = tiny();
+        let gradients = tiny.loss().backward().unwrap();
+        for (name, var) in &tiny.vars {
+            let at: Vec<f64> = var.flatten_all().unwrap().to_vec1().unwrap();
+            let slope: Vec<f64> = gradients.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            for ix in (0..at.len()).step_by(3) {
+                let loss_at = |change: f64| {
+                    let mut moved = at.clone();
+                    moved[ix] += change;
+                    var.set(&Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap()).unwrap();
+                    tiny.loss().to_scalar::<f64>().unwrap()
+                };
+                let measured = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6;
+                loss_at(0.0);
+                let error = (measured - slope[ix]).abs();
+                assert!(error < 1e-6 + 1e-5 * measured.abs(), "{name}[{ix}]: {measured} against {}", slope[ix]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_causal_network_does_not_see_the_future() {
+        let tiny = tiny();
+        let mut cells: Vec<f64> = tiny.cells.flatten_all().unwrap().to_vec1().unwrap();
+        cells[8 * 6..9 * 6].fill(99.0);
+        let other = Tensor::from_vec(cells, (2, 9, 6), &Device::Cpu).unwrap();
+        let rows = |cells: &Tensor| -> Vec<Vec<f64>> {
+            tiny.network.forward(cells).unwrap().expected.get(0).unwrap().to_vec2().unwrap()
+        };
+        let (before, after) = (rows(&tiny.cells), rows(&other));
+        assert_eq!(before[..8], after[..8]);
+        assert_ne!(before[8], after[8]);
+    }
+}

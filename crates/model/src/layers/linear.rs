@@ -13,7 +13,12 @@ pub(crate) struct Linear {
 
 impl Linear {
     /// Weights `{name}.weight` (input, output) and `{name}.bias` (output).
-    pub(crate) fn new(vars: &mut Vars, name: &str, input: usize, output: usize) -> std::result::Result<Self, VarsError> {
+    pub(crate) fn new(
+        vars: &mut Vars,
+        name: &str,
+        input: usize,
+        output: usize,
+    ) -> std::result::Result<Self, VarsError> {
         Ok(Self {
             weight: vars.get(&format!("{name}.weight"), &[input, output], Init::Lecun { fan_in: input })?,
             bias: vars.get(&format!("{name}.bias"), &[output], Init::Zeros)?,

@@ -1,0 +1,287 @@
+//! What a trained autoencoder must be able to do.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as its tests do")]
+
+use std::{ops::ControlFlow, time::Instant};
+
+use andon_model::{Autoencoder, LoadError, ModelSettings, Progress, Series, TrainError, train};
+use andon_plant::{Fill, Reconstruct, Tag, TagKind, TagName, Timestamp, Window, windower::Row};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+const ROWS: usize = 40;
+
+fn tags(names: &[&str]) -> Vec<Tag> {
+    names.iter().map(|name| Tag::analog(TagName::new(name).unwrap())).collect()
+}
+
+fn names(tags: &[Tag]) -> Vec<TagName> {
+    tags.iter().map(|tag| tag.name.clone()).collect()
+}
+
+/// Five tags of a plant with two hidden causes, a cycle and a sluggish noise, and noise of a twentieth on each.
+fn plant(count: usize, seed: u64) -> Series {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut noise = move || -> f64 { StandardNormal.sample(&mut rng) };
+    let mut sluggish = 0.0;
+    let rows = (0..count).map(|t| {
+        sluggish = 0.97 * sluggish + 0.24 * noise();
+        let cycle = (t as f64 / 8.0).sin();
+        let values = vec![
+            20.0 + 5.0 * (cycle + 0.05 * noise()),
+            0.8 * cycle + 0.6 * sluggish + 0.05 * noise(),
+            1000.0 + 100.0 * (sluggish + 0.05 * noise()),
+            cycle - sluggish + 0.05 * noise(),
+            if cycle > 0.0 { 1.0 } else { 0.0 },
+        ];
+        row(t, values)
+    });
+    Series { rows: rows.collect() }
+}
+
+fn plant_tags() -> Vec<Tag> {
+    let mut tags = tags(&["Temperature", "Flow", "Pressure", "Level", "Running"]);
+    tags[4].kind = TagKind::Boolean;
+    tags
+}
+
+fn row(t: usize, values: Vec<f64>) -> Row {
+    let fill = vec![Fill::Measured; values.len()];
+    Row { time: Timestamp::from_secs(t as i64), values, fill }
+}
+
+fn quick(seed: u64, epochs: usize) -> ModelSettings {
+    let mut settings = ModelSettings::default();
+    settings.training.seed = seed;
+    settings.training.epochs = epochs;
+    settings.training.windows = 192;
+    settings
+}
+
+fn learn(series: &Series, tags: &[Tag], settings: &ModelSettings) -> (Result<Autoencoder, TrainError>, Vec<Progress>) {
+    let mut seen = Vec::new();
+    let model = train(std::slice::from_ref(series), tags, ROWS, settings, &mut |p| {
+        seen.push(*p);
+        ControlFlow::Continue(())
+    });
+    (model, seen)
+}
+
+fn window(rows: &[Row]) -> Window {
+    Window {
+        time: rows[rows.len() - 1].time,
+        rows: rows.len(),
+        tags: rows[0].values.len(),
+        values: rows.iter().flat_map(|r| r.values.clone()).collect(),
+        fill: rows.iter().flat_map(|r| r.fill.clone()).collect(),
+    }
+}
+
+/// What was expected of the newest row of each window of `series`, with that row's values.
+fn newest(model: &mut Autoencoder, series: &Series) -> Vec<(Vec<f64>, Vec<f64>)> {
+    let windows: Vec<Window> = series.rows.windows(ROWS).map(window).collect();
+    let answers = model.reconstruct_all(&windows).unwrap();
+    let last = |values: &[f64], tags: usize| values[(ROWS - 1) * tags..].to_vec();
+    windows.iter().zip(answers).map(|(w, r)| (last(&w.values, w.tags), last(&r.expected, w.tags))).collect()
+}
+
+fn r2(pairs: &[(Vec<f64>, Vec<f64>)], tag: usize) -> f64 {
+    let mean = pairs.iter().map(|(v, _)| v[tag]).sum::<f64>() / pairs.len() as f64;
+    let total: f64 = pairs.iter().map(|(v, _)| (v[tag] - mean).powi(2)).sum();
+    1.0 - pairs.iter().map(|(v, e)| (v[tag] - e[tag]).powi(2)).sum::<f64>() / total
+}
+
+#[test]
+fn it_learns_normal_operation_and_reconstructs_what_it_has_not_learned_from() {
+    let (model, progress) = learn(&plant(1_500, 1), &plant_tags(), &quick(7, 12));
+    let mut model = model.unwrap();
+    let (first, last) = (progress[0], progress[progress.len() - 1]);
+    assert!(last.training_loss < 0.5 * first.training_loss, "{first:?} {last:?}");
+    assert!(last.validation_loss < first.validation_loss, "{first:?} {last:?}");
+    let pairs = newest(&mut model, &plant(600, 2));
+    let scores: Vec<f64> = (0..5).map(|tag| r2(&pairs, tag)).collect();
+    println!("R2 of the newest row: {scores:.3?}");
+    assert!(scores.iter().sum::<f64>() / 5.0 > 0.8, "{scores:?}");
+}
+
+#[test]
+fn most_of_a_fault_on_one_tag_stays_in_the_residual() {
+    let mut model = learn(&plant(1_500, 1), &plant_tags(), &quick(7, 12)).0.unwrap();
+    let normal = plant(400, 3);
+    for (tag, size) in [(0, 15.0), (1, 3.0), (2, 300.0), (3, 4.0)] {
+        let mut faulty = normal.clone();
+        faulty.rows[200..220].iter_mut().for_each(|row| row.values[tag] += size);
+        let (clean, broken) = (newest(&mut model, &normal), newest(&mut model, &faulty));
+        let during = 200 + 1 - ROWS..220 + 1 - ROWS;
+        let left: f64 = during
+            .map(|ix| {
+                let residual = |(value, expected): &(Vec<f64>, Vec<f64>)| value[tag] - expected[tag];
+                (residual(&broken[ix]) - residual(&clean[ix])).powi(2)
+            })
+            .sum();
+        let share = left / (20.0 * f64::powi(size, 2));
+        println!("tag {tag}: {:.0} % of the fault's energy is left", share * 100.0);
+        assert!(share >= 0.5, "tag {tag}: {share}");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_weights_bit_for_bit_and_another_seed_others() {
+    let series = plant(200, 1);
+    let sha = |seed| learn(&series, &plant_tags(), &quick(seed, 1)).0.unwrap().manifest().weights_sha256.clone();
+    let first = sha(1);
+    assert_eq!(first, sha(1));
+    assert_ne!(first, sha(2));
+}
+
+#[test]
+fn a_constant_tag_neither_kills_training_nor_explodes() {
+    let mut series = plant(300, 1);
+    let tags = tags(&["A", "B", "Constant"]);
+    series.rows.iter_mut().for_each(|row| *row = self::row(0, vec![row.values[0], row.values[1], 500.0]));
+    let mut model = learn(&series, &tags, &quick(1, 3)).0.unwrap();
+    let usual = newest(&mut model, &series);
+    assert!(usual.iter().all(|(_, expected)| (expected[2] - 500.0).abs() < 2.0), "{:?}", usual[0]);
+    series.rows.iter_mut().for_each(|row| row.values[2] = 1e9);
+    for (_, expected) in newest(&mut model, &series) {
+        assert!(expected.iter().all(|e| e.is_finite()) && (expected[2] - 500.0).abs() < 100.0, "{expected:?}");
+        assert!((expected[0] - 20.0).abs() < 50.0, "{expected:?}");
+    }
+}
+
+#[test]
+fn imputed_cells_change_nothing_of_what_is_learned_or_answered() {
+    let mut series = plant(200, 1);
+    series.rows[50..60].iter_mut().for_each(|row| row.fill[2] = Fill::Interpolated);
+    let mut other = series.clone();
+    other.rows[50..60].iter_mut().for_each(|row| row.values[2] = -1e6);
+    let model = |s: &Series| learn(s, &plant_tags(), &quick(1, 1)).0.unwrap();
+    let (mut one, two) = (model(&series), model(&other));
+    assert_eq!(one.manifest().weights_sha256, two.manifest().weights_sha256);
+    let mut answers = [&series, &other].map(|s| one.reconstruct(&window(&s.rows[30..70])).unwrap());
+    assert_eq!(answers[0], answers[1]);
+    answers[0].expected.retain(|e| !e.is_finite());
+    assert!(answers[0].expected.is_empty());
+}
+
+#[test]
+fn a_saved_model_answers_the_same_bit_for_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights.safetensors");
+    let series = plant(200, 1);
+    let mut model = learn(&series, &plant_tags(), &quick(1, 2)).0.unwrap();
+    model.save_weights(&path).unwrap();
+    let json = serde_json::to_string_pretty(model.manifest()).unwrap();
+    let manifest = serde_json::from_str(&json).unwrap();
+    let mut loaded = Autoencoder::load(manifest, &path, &names(&plant_tags())).unwrap();
+    assert_eq!(loaded.manifest(), model.manifest());
+    let window = window(&series.rows[100..140]);
+    let answer = model.reconstruct(&window).unwrap();
+    assert_eq!(answer, loaded.reconstruct(&window).unwrap());
+    assert_eq!(answer.code.map(|code| code.len()), Some(model.manifest().architecture.code));
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_refused_with_what_differs_and_the_mend() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weights.safetensors");
+    let model = learn(&plant(200, 1), &plant_tags(), &quick(1, 1)).0.unwrap();
+    model.save_weights(&path).unwrap();
+    let good = model.manifest().clone();
+    let own = names(&plant_tags());
+    let said = |manifest, tags: &[TagName]| Autoencoder::load(manifest, &path, tags).unwrap_err().to_string();
+
+    let mut swapped = own.clone();
+    swapped.swap(0, 1);
+    assert_eq!(
+        said(good.clone(), &swapped),
+        "the model was trained on other tags: the order differs, tag number 1 is `Temperature` in the model and `Flow` \
+         here; name the tags as in training, or train the model anew"
+    );
+    assert!(said(good.clone(), &own[..4]).contains("it needs `Running`, which is not there"));
+    let mut other = good.clone();
+    other.format = 99;
+    assert_eq!(said(other, &own), "the model's format is 99, this program reads 1; train the model anew");
+    let mut other = good.clone();
+    other.architecture.embed = 7;
+    assert!(said(other, &own).contains("weight `embedding.weight` has shape [10, 32]"));
+    std::fs::write(&path, b"something else").unwrap();
+    assert!(matches!(Autoencoder::load(good, &path, &own), Err(LoadError::Checksum { .. })));
+}
+
+#[test]
+fn data_that_can_t_be_learned_is_refused_with_the_remedy() {
+    let said = |series: &Series, tags: &[Tag]| learn(series, tags, &quick(1, 1)).0.unwrap_err().to_string();
+    assert_eq!(
+        said(&plant(59, 1), &plant_tags()),
+        "the longest stretch without a gap has 59 rows, training needs 60; collect more history, or make the window shorter"
+    );
+    let mut counter = plant_tags();
+    counter[3].kind = TagKind::Counter;
+    assert!(said(&plant(100, 1), &counter).starts_with("tag `Level` is a counter"));
+    let mut missing = plant(100, 1);
+    missing.rows.iter_mut().for_each(|row| row.fill[1] = Fill::Missing);
+    assert!(said(&missing, &plant_tags()).starts_with("tag `Flow` was never measured"));
+    let still = Series { rows: (0..100).map(|t| row(t, vec![3.0, 4.0])).collect() };
+    assert!(said(&still, &tags(&["A", "B"])).starts_with("all 2 tags stand still"));
+    assert!(said(&still, &tags(&["A"])).contains("a training row has 2 values, there are 1 tags"));
+}
+
+#[test]
+fn an_exploding_loss_is_an_error_with_its_epoch() {
+    let mut settings = quick(1, 3);
+    settings.training.learning_rate = 1e30;
+    let error = learn(&plant(200, 1), &plant_tags(), &settings).0.unwrap_err();
+    assert!(matches!(error, TrainError::NotANumber { epoch: 1 }), "{error}");
+}
+
+#[test]
+fn training_can_be_broken_off() {
+    let series = plant(200, 1);
+    let broken = train(&[series], &plant_tags(), ROWS, &quick(1, 5), &mut |_| ControlFlow::Break(()));
+    assert!(matches!(broken, Err(TrainError::Cancelled { epoch: 1 })));
+}
+
+#[test]
+fn a_window_of_another_shape_or_with_a_hole_is_refused() {
+    let series = plant(200, 1);
+    let mut model = learn(&series, &plant_tags(), &quick(1, 1)).0.unwrap();
+    let short = window(&series.rows[..10]);
+    let said = model.reconstruct(&short).unwrap_err().to_string();
+    assert_eq!(said, "the model takes windows of 40 rows and 5 tags, got 10 rows and 5 tags");
+    let mut hole = window(&series.rows[..ROWS]);
+    hole.values[7] = f64::NAN;
+    assert_eq!(model.reconstruct(&hole).unwrap_err().to_string(), "row 1 of tag number 2 has no value");
+}
+
+/// Prints what the defaults cost on this machine: `cargo nextest run -p andon-model --run-ignored only --no-capture`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn cost_of_the_defaults() {
+    let wide = |seed| {
+        let series = plant(7_200, seed);
+        let widen = |r: &Row| row(0, [r.values.as_slice(), &r.values[..3]].concat());
+        Series { rows: series.rows.iter().map(widen).collect() }
+    };
+    let tags = tags(&["A", "B", "C", "D", "E", "F", "G", "H"]);
+    let begun = Instant::now();
+    let go_on = &mut |_: &Progress| ControlFlow::Continue(());
+    let mut model = train(&[wide(1)], &tags, 100, &ModelSettings::default(), go_on).unwrap();
+    let trained = begun.elapsed().as_secs_f64();
+    let windows: Vec<Window> = wide(2).rows.windows(100).take(500).map(window).collect();
+    let mut times: Vec<f64> = windows
+        .iter()
+        .map(|w| {
+            let begun = Instant::now();
+            model.reconstruct(w).unwrap();
+            begun.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let m = model.manifest();
+    println!(
+        "{} weights, {trained:.1} s for the best epoch {}, one window {:.3} ms median, {:.3} ms p99",
+        m.parameters, m.epochs, times[250], times[495]
+    );
+}
