@@ -70,6 +70,8 @@ impl Lessons<'_> {
         })
     }
 
+    /// Appends one window: what is shown, the truth, and what each cell counts. Noise and falsification change what is
+    /// shown and never the truth.
     fn lesson(
         &self,
         place: Place,

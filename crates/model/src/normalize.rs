@@ -35,7 +35,8 @@ pub enum Levelling {
     Nothing,
     /// Of each tag the share of the window's mean that is its [`Scale::drift`]. A temperature that wanders from day to day
     /// is judged about where it is now, and a flow that returns to its set point about the set point. Without it the
-    /// drift of a pump's temperature out of its training range hides the pump's faults (skab: VUS-PR .77 against .91); a
+    /// drift of a pump's temperature out of its training range hides the pump's faults (mean VUS-PR of three series
+    /// of skab .77 against .91); a
     /// fault that is short against the window is hardly taken out with it.
     #[default]
     Drift,

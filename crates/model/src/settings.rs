@@ -91,7 +91,7 @@ pub struct TrainSettings {
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
-            epochs: 30,
+            epochs: 24,
             windows: 256,
             batch: 16,
             learning_rate: 3e-3,
