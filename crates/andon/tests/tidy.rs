@@ -44,7 +44,7 @@ const FORBIDDEN: &[Forbidden] = &[
         why: "plant does no I/O and knows no async runtime",
     },
     Forbidden {
-        folder: "crates/ua-client",
+        folder: "crates/ua-client/src",
         words: &["WriteRequest", "WriteValue", "CallRequest", "CallMethodRequest", ".write(", ".call(", ".call_one("],
         why: "Andon never writes to a PLC and calls nothing there",
     },

@@ -1,5 +1,7 @@
 //! The streaming detector of one asset: samples in, a step a grid row out.
 
+use std::time::Duration;
+
 use andon_plant::{
     AssetName, Fill, Reconstruct, Sample, StatusCode, Tag, TagName, TagVerdict, Timestamp, Verdict, Window, Windower,
     WindowerSettings, verdict::Mode, windower::Pushed,
@@ -72,6 +74,9 @@ struct Judge {
     scorer: Scorer,
     threshold: Threshold,
     mode_tag: Option<usize>,
+    /// The time between two windows, and the time of the last one.
+    step: Duration,
+    last: Option<Timestamp>,
 }
 
 impl Detector {
@@ -170,8 +175,11 @@ pub fn fits(
 impl Judge {
     fn new(artifact: Artifact) -> Self {
         let Artifact { manifest, model } = artifact;
-        let mode_tag = manifest.mode_tag.and_then(|name| manifest.tags.iter().position(|t| t.name == name));
-        Self { model: Box::new(model), scorer: manifest.scorer, threshold: manifest.threshold, mode_tag }
+        let mode_tag = manifest.mode_tag.as_ref().and_then(|name| manifest.tags.iter().position(|t| t.name == *name));
+        let window = manifest.window();
+        let step = window.grid * window.stride.max(1) as u32;
+        let (scorer, threshold) = (manifest.scorer, manifest.threshold);
+        Self { model: Box::new(model), scorer, threshold, mode_tag, step, last: None }
     }
 
     fn verdict(
@@ -180,6 +188,11 @@ impl Judge {
         tags: &[Tag],
         window: &Window,
     ) -> Result<Verdict, andon_plant::reconstruct::ReconstructError> {
+        let continues = self.last.is_some_and(|last| last.after(self.step) == window.time);
+        if !continues {
+            self.scorer.reset();
+        }
+        self.last = Some(window.time);
         let reconstruction = self.model.reconstruct(window)?;
         let residual = residual(window, &reconstruction.expected);
         let code = reconstruction.code.unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Fitting: a model on the older part of a recording, judgement on the newer part that the model has not seen.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use andon_model::{ModelSettings, Progress, Series, TrainError};
 use andon_plant::{
@@ -31,7 +31,8 @@ pub struct FitSettings {
     pub threshold: ThresholdSettings,
     /// When alarms are raised and cleared, for offline scoring.
     pub alarm: AlarmSettings,
-    /// The share of the rows, the newest, on which judgement is calibrated.
+    /// The share of the rows on which judgement is calibrated and the model is not trained: the newest of a short recording,
+    /// the newest of each quarter of a long one, so that every operating mode has its part.
     pub calibration_share: f64,
     /// The present, for the manifest.
     pub now: Timestamp,
@@ -84,10 +85,10 @@ pub fn fit(
         let (window, grid_s) = (settings.window.rows, settings.window.grid.as_secs_f64());
         return Err(FitError::TooFewRows { have, need, window, grid_s });
     }
-    let calibrate_from = newest_share(&all, settings.calibration_share);
-    let training = before(all, calibrate_from);
+    let held_out = HeldOut::new(&all, settings);
+    let training = held_out.rest(all);
     let mut model = andon_model::train(&training, tags, settings.window.rows, &settings.network, progress)?;
-    let rows = calibration(stream, tags.len(), settings, calibrate_from, &mut model)?;
+    let rows = calibration(stream, tags.len(), settings, &held_out, &mut model)?;
     let scorer = Scorer::fit(&rows, &settings.scorer, settings.network.training.seed)?;
     let threshold = Threshold::new(settings.threshold.clone());
     let (trained_from, trained_to) = stream.span().unwrap_or_default();
@@ -125,36 +126,56 @@ fn series(stream: &Stream, tags: usize, window: &WindowerSettings) -> Vec<Series
     all
 }
 
-/// The time from which on rows belong to the newest `share`.
-fn newest_share(all: &[Series], share: f64) -> Timestamp {
-    let times: Vec<Timestamp> = all.iter().flat_map(|s| s.rows.iter().map(|r| r.time)).collect();
-    let first = ((times.len() as f64) * (1.0 - share)).round() as usize;
-    times.get(first).or(times.last()).copied().unwrap_or_default()
+/// Windows' worth of rows that a part of a recording must have to be split on its own.
+const PART_WINDOWS: usize = 20;
+/// Parts of a long recording.
+const PARTS: usize = 4;
+
+/// The spans of time that calibrate and do not train.
+struct HeldOut(Vec<Range<Timestamp>>);
+
+impl HeldOut {
+    fn new(all: &[Series], settings: &FitSettings) -> Self {
+        let times: Vec<Timestamp> = all.iter().flat_map(|s| s.rows.iter().map(|r| r.time)).collect();
+        let parts = (times.len() / (PART_WINDOWS * settings.window.rows)).clamp(1, PARTS);
+        let part = times.len().div_ceil(parts).max(1);
+        let newest = |part: &[Timestamp]| {
+            let first = (part.len() as f64 * (1.0 - settings.calibration_share)).round() as usize;
+            let (first, last) = (part.get(first).or(part.last())?, part.last()?);
+            Some(*first..last.after(settings.window.grid))
+        };
+        Self(times.chunks(part).filter_map(newest).collect())
+    }
+
+    fn has(&self, time: Timestamp) -> bool {
+        self.0.iter().any(|span| span.contains(&time))
+    }
+
+    /// The rows that are not held out, in runs of consecutive ones.
+    fn rest(&self, all: Vec<Series>) -> Vec<Series> {
+        let runs = all.into_iter().flat_map(|s| {
+            let runs: Vec<Vec<Row>> =
+                s.rows.chunk_by(|a, b| self.has(a.time) == self.has(b.time)).map(<[Row]>::to_vec).collect();
+            runs
+        });
+        let kept = runs.filter(|rows| rows.first().is_some_and(|r| !self.has(r.time)));
+        kept.map(|rows| Series { rows }).collect()
+    }
 }
 
-fn before(all: Vec<Series>, end: Timestamp) -> Vec<Series> {
-    all.into_iter()
-        .map(|mut s| {
-            s.rows.retain(|r| r.time < end);
-            s
-        })
-        .filter(|s| !s.rows.is_empty())
-        .collect()
-}
-
-/// Residuals and codes of every window that ends at or after `from`, cut exactly as they would be live.
+/// Residuals and codes of every window whose newest row was held out, cut exactly as they would be live.
 fn calibration(
     stream: &Stream,
     tags: usize,
     settings: &FitSettings,
-    from: Timestamp,
+    held_out: &HeldOut,
     model: &mut dyn Reconstruct,
 ) -> Result<Vec<CalibrationRow>, ReconstructError> {
     let mut rows = Vec::new();
     let mut failed = None;
     let mut last: Option<Timestamp> = None;
     stream.play(&settings.window, tags, |windower, time| {
-        if time < from || failed.is_some() {
+        if !held_out.has(time) || failed.is_some() {
             return;
         }
         let Some(window) = windower.window().filter(is_judgeable) else { return };

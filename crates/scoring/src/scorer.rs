@@ -8,7 +8,7 @@ use crate::{
     contribution::shares,
     gmm::GmmError,
     methods::{Likelihood, LikelihoodParams},
-    mode::{Modes, Place},
+    mode::{ModeWatch, Modes, Place},
     scale::TagScales,
     settings::ScorerSettings,
     smooth::{Recent, Smoother},
@@ -112,6 +112,8 @@ pub struct Scorer {
     scales: Vec<ScaleTails>,
     #[serde(skip)]
     recent: Smoother,
+    #[serde(skip)]
+    watch: ModeWatch,
 }
 
 impl Scorer {
@@ -128,11 +130,11 @@ impl Scorer {
             return Err(FitError::NothingVaries { tags: width, rows: rows.len() });
         }
         let modes = Modes::fit(rows, &settings.modes, seed)?;
-        let places: Vec<Option<usize>> = rows.iter().map(|r| modes.place(&r.code, r.given_mode).index).collect();
+        let places = places(&modes, rows);
         let params = LikelihoodParams {
             components: settings.residual_components,
             min_mode_rows: settings.min_mode_rows,
-            modes: modes.count(),
+            modes: modes.places(),
             seed,
         };
         let scaled: Vec<Vec<f64>> = measured.iter().map(|r| tags.scaled(r)).collect();
@@ -141,17 +143,18 @@ impl Scorer {
         let breaks: Vec<bool> = rows.iter().map(|r| r.segment_start).collect();
         let scales = settings.scales.iter().filter_map(|scale| {
             let seen = averaged(&statistics, &breaks, *scale);
-            ScaleTails::fit(*scale, &seen, &places, settings.min_mode_rows, modes.count())
+            ScaleTails::fit(*scale, &seen, &places, settings.min_mode_rows, modes.places())
         });
         let scales: Vec<ScaleTails> = scales.collect();
-        Ok(Self { scales, tags, modes, likelihood, recent: Smoother::default() })
+        Ok(Self { scales, tags, modes, likelihood, recent: Smoother::default(), watch: ModeWatch::default() })
     }
 
     /// Judges the next row of the stream: `residual` is `value - expected`, one a tag, in the tag's unit; tags that are not
     /// `usable` or have no finite residual are left out. A row without any usable tag is not taken into the averages.
     pub fn judge(&mut self, residual: &[f64], usable: &[bool], code: &[f64], given_mode: Option<i64>) -> Judgement {
         let scaled = self.tags.scaled(&measured(residual, usable));
-        let place = self.modes.place(code, given_mode);
+        self.watch.see(given_mode);
+        let place = self.modes.place(code, given_mode, self.watch);
         if scaled.iter().any(|z| z.is_finite()) {
             let statistic = self.likelihood.statistic(&scaled, place.index);
             let terms = self.likelihood.terms(&scaled, place.index);
@@ -164,6 +167,7 @@ impl Scorer {
     /// Forgets the stream's last rows: the next row does not continue them.
     pub fn reset(&mut self) {
         self.recent.reset();
+        self.watch = ModeWatch::default();
     }
 
     /// How the asset's modes are told apart.
@@ -202,6 +206,19 @@ impl Scorer {
             bands: self.tags.bands(),
         }
     }
+}
+
+/// Each calibration row's place.
+fn places(modes: &Modes, rows: &[CalibrationRow]) -> Vec<Option<usize>> {
+    let mut watch = ModeWatch::default();
+    let place = |row: &CalibrationRow| {
+        if row.segment_start {
+            watch = ModeWatch::default();
+        }
+        watch.see(row.given_mode);
+        modes.place(&row.code, row.given_mode, watch).index
+    };
+    rows.iter().map(place).collect()
 }
 
 /// Each row's statistic under scales and mixtures fitted without it and its neighbours. Fitted with them, a few rows would

@@ -34,10 +34,12 @@ pub struct ModeSettings {
     pub transition_below: f64,
     /// How far beyond the outermost calibration rows a row may lie, as a multiple of their distance from the median row.
     pub unknown_margin: f64,
+    /// Rows after a change of the mode tag that are a transition.
+    pub settle_rows: usize,
 }
 
 impl Default for ModeSettings {
     fn default() -> Self {
-        Self { max_modes: 6, transition_below: 0.6, unknown_margin: 2.0 }
+        Self { max_modes: 6, transition_below: 0.6, unknown_margin: 2.0, settle_rows: 30 }
     }
 }

@@ -104,7 +104,7 @@ fn routes(api: Api) -> Router {
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
-        ("content-security-policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"),
+        ("content-security-policy", "default-src 'self'"),
     ];
     let app = v1
         .route("/api/openapi.json", axum::routing::get(|| async { axum::Json(document) }))

@@ -47,8 +47,9 @@ pub(super) async fn metrics(State(api): State<Api>) -> String {
     api.metrics.render()
 }
 
-/// The release that runs.
-#[utoipa::path(get, path = "/version", tag = "system", responses((status = 200, description = "`{version}`")))]
-pub(super) async fn version() -> Json<Value> {
-    Json(json!({ "version": env!("CARGO_PKG_VERSION") }))
+/// The release that runs, and whether it runs the demo.
+#[utoipa::path(get, path = "/version", tag = "system",
+    responses((status = 200, description = "`{version, demo}`")))]
+pub(super) async fn version(State(api): State<Api>) -> Json<Value> {
+    Json(json!({ "version": env!("CARGO_PKG_VERSION"), "demo": api.plant.is_some() }))
 }

@@ -271,7 +271,7 @@ impl Occurrence {
         // Bands of ISA-18.2 use: low at the threshold, medium when a thousand times rarer; high is left to process alarms.
         let severity = (200.0 + 80.0 * (verdict.score - verdict.threshold).max(0.0)).min(666.0) as u16;
         let tags: Vec<String> = contributions.iter().map(deviation).collect();
-        let message = format!("{} in mode {}: {}", asset.name, verdict.mode.as_str(), tags.join(", "));
+        let message = format!("{}: {} ({})", asset.name, tags.join(", "), verdict.mode.as_str());
         Self { severity, message, contributions }
     }
 
@@ -308,5 +308,12 @@ fn deviation(c: &Contribution) -> String {
     let gap = c.value - c.expected;
     let way = if gap < 0.0 { "below" } else { "above" };
     let unit = if c.unit.is_empty() { String::new() } else { format!(" {}", c.unit) };
-    format!("{} {:.3}{unit} {way} expected", c.tag, gap.abs())
+    format!("{} {}{unit} {way} expected", c.tag, three_digits(gap.abs()))
+}
+
+/// A number to three significant digits, as people read deviations.
+fn three_digits(value: f64) -> String {
+    let before = if value > 0.0 { value.log10().floor() as i32 + 1 } else { 1 };
+    let decimals = usize::try_from(3 - before).unwrap_or(0).min(9);
+    format!("{value:.decimals$}")
 }

@@ -1,5 +1,13 @@
 //! Running `andon` and third-party peers as processes, as a user would.
-#![expect(dead_code, reason = "each test binary uses its own part")]
+#![expect(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test stops where something is missing"
+)]
+
+pub mod pump;
 
 use std::{
     fs,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{gmm::GmmError, scorer::CalibrationRow, settings::ModeSettings};
 use clustered::ClusteredModes;
 use given::GivenModes;
+pub(crate) use given::ModeWatch;
 
 /// How an asset's modes are told apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ pub enum Modes {
 pub struct Place {
     /// The mode's name.
     pub mode: Mode,
-    /// The mode's number, from 0; none in a transition or an unknown mode.
+    /// The mode's number, from 0, or that of a transition that is known as such; none between modes or in an unknown one.
     pub index: Option<usize>,
 }
 
@@ -52,7 +53,7 @@ impl Modes {
     /// Modes of the calibration rows: by the mode tag where any row has one, else by their codes where they have any.
     pub(crate) fn fit(rows: &[CalibrationRow], settings: &ModeSettings, seed: u64) -> Result<Self, GmmError> {
         if rows.iter().any(|r| r.given_mode.is_some()) {
-            return Ok(Modes::Given(GivenModes::fit(rows)));
+            return Ok(Modes::Given(GivenModes::fit(rows, settings.settle_rows)));
         }
         if rows.first().is_none_or(|r| r.code.is_empty()) {
             return Ok(Modes::Single);
@@ -70,12 +71,20 @@ impl Modes {
         }
     }
 
-    /// Where a row with this code and this value of the mode tag belongs.
-    pub fn place(&self, code: &[f64], given: Option<i64>) -> Place {
+    /// How many numbers a [`Place`] may have.
+    pub(crate) fn places(&self) -> usize {
+        match self {
+            Modes::Single | Modes::Clustered(_) => self.count(),
+            Modes::Given(modes) => modes.count() + 1,
+        }
+    }
+
+    /// Where a row with this code and this value of the mode tag belongs; `watch` has seen that value.
+    pub(crate) fn place(&self, code: &[f64], given: Option<i64>, watch: ModeWatch) -> Place {
         match self {
             Modes::Single => Place::known(numbered(0), 0),
             Modes::Clustered(modes) => modes.place(code),
-            Modes::Given(modes) => modes.place(given),
+            Modes::Given(modes) => modes.place(given, watch),
         }
     }
 }

@@ -7,7 +7,7 @@
 mod data_value;
 mod history;
 mod limits;
-mod manager;
+mod node_manager;
 mod nodes;
 mod pace;
 mod units;
@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use history::History;
-use manager::{TagManager, TagManagerBuilder};
+use node_manager::{TagManager, TagManagerBuilder};
 pub(crate) use pace::{Feed, Pace, play};
 
 /// The namespace of the tags' NodeIds.

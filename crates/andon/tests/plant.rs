@@ -1,0 +1,62 @@
+//! Our own plants: `andon replay` browsed and checked, and `andon demo` on real HTTP.
+
+mod support;
+
+use std::{fs, time::Duration};
+
+use serde_json::json;
+use support::{Andon, Process, andon, free_port, pump};
+
+#[test]
+fn a_replayed_recording_is_browsed_into_a_configuration_that_connects() {
+    let dir = tempfile::tempdir().unwrap();
+    pump::faulty(60, 10).write_csv(&dir.path().join("Pump.csv")).unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let replay = Process::andon(&["replay", "--csv", "Pump.csv", "--opcua", &address, "--rebase"], dir.path());
+    let ready = replay.wait_for("ready", Duration::from_secs(30));
+    let endpoint = ready.split_whitespace().last().unwrap();
+    let (code, toml, err) = andon(&["browse", endpoint], dir.path());
+    assert_eq!(code, 0, "{err}");
+    assert!(toml.contains("name = \"DischargePressure\""), "{toml}");
+    fs::write(dir.path().join("andon.toml"), &toml).unwrap();
+    let (code, out, err) = andon(&["check", "--config", "andon.toml", "--connect"], dir.path());
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("Pump/DischargePressure: "), "{out}");
+    assert!(replay.terminate().success());
+}
+
+#[test]
+fn rest_answers_as_the_contract_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo =
+        Andon::start(&["demo", "--http", "127.0.0.1:0", "--opcua", "127.0.0.1:0", "--data-dir", "data"], dir.path());
+    let assets = demo.get("/api/v1/assets");
+    assert!(assets["items"].as_array().unwrap().len() >= 3 && assets["next_cursor"].is_null());
+    let name = assets["items"][0]["name"].as_str().unwrap().to_owned();
+    demo.until("samples", Duration::from_secs(30), |d| {
+        d.get(&format!("/api/v1/assets/{name}"))["last_sample"].as_str().map(drop)
+    });
+    for path in ["/api/v1/tags", "/api/v1/alarms", "/api/v1/sources", "/api/v1/demo/faults"] {
+        assert!(demo.get(path)["items"].is_array(), "{path}");
+    }
+    let document = demo.get("/api/openapi.json");
+    assert!(document["paths"]["/api/v1/alarms/{id}/acknowledge"]["post"].is_object());
+    assert_eq!(demo.get("/healthz"), json!({"status": "ok"}));
+
+    let problem = |path: &str, status: u16| {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.get(&format!("{}{path}", demo.http)).call().unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        assert_eq!(kind, "application/problem+json", "{path}");
+        let body: serde_json::Value = answer.body_mut().read_json().unwrap();
+        body["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(problem("/api/v1/assets/Nothing", 404).contains("`Nothing`"));
+    assert!(problem("/api/v1/alarms?state=loud", 400).contains("unacknowledged"));
+    assert!(problem("/api/v1/alarms?cursor=x", 400).contains("next_cursor"));
+    assert!(problem("/api/v1/alarms/1", 404).contains("no alarm 1"));
+    assert!(problem(&format!("/api/v1/assets/{name}/scores?from=5&to=4"), 400).contains("not before"));
+    assert!(problem("/api/v1/no-such-thing", 404).contains("openapi.json"));
+    assert!(demo.process.terminate().success());
+}
