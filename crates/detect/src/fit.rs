@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, Range};
 use andon_model::{ModelSettings, Progress, Series, TrainError};
 use andon_plant::{
     Fill, Reconstruct, Tag, Timestamp, Window, WindowerSettings, alarm::AlarmSettings, reconstruct::ReconstructError,
+    windower::Row,
 };
 use andon_scoring::{CalibrationRow, Scorer, ScorerSettings, Threshold, ThresholdSettings};
 

@@ -38,6 +38,10 @@ impl Cli {
     /// Runs the command: 0 where it did what it was asked, 2 with one message where it could not.
     pub fn run(self) -> ExitCode {
         crate::telemetry::log();
+        // The networks are small: handing their products from thread to thread takes longer than doing them.
+        if let Err(e) = rayon::ThreadPoolBuilder::new().num_threads(1).build_global() {
+            tracing::debug!("the thread pool was set up before: {e}");
+        }
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(e) => {

@@ -14,8 +14,8 @@ pub const FAULT_ROW: usize = 60;
 
 /// A recording with a fault from [`FAULT_ROW`] on for `fault_rows` rows.
 pub fn faulty(rows: usize, fault_rows: usize) -> Recording {
-    let fault =
-        ScheduledFault { at_row: FAULT_ROW, rows: fault_rows, kind: FaultKind::Leak, tag: None, magnitude: Some(30.0) };
+    let kind = FaultKind::OutOfRange;
+    let fault = ScheduledFault { at_row: FAULT_ROW, rows: fault_rows, kind, tag: None, magnitude: None };
     let recording = record(7, "Pump", Timestamp::from_secs(1_780_000_000), rows, &[fault]).unwrap();
     // A PLC has no column of words.
     Recording { modes: None, ..recording }
