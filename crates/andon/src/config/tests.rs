@@ -316,6 +316,12 @@ fn keys_of_an_asset_are_not_keys_of_a_model_file() {
 }
 
 #[test]
+fn a_counter_is_accepted_with_a_warning() {
+    let (_, warnings) = read(&format!("{LEAST}kind = \"counter\"\n")).unwrap();
+    assert!(warnings.starts_with("andon.toml:11: asset[Mixer].tag[Temperature].kind = \"counter\""), "{warnings}");
+}
+
+#[test]
 fn a_threshold_takes_the_settings_of_its_strategy_only() {
     let fixed =
         LEAST.replacen("name = \"Mixer\"", "name = \"Mixer\"\nthreshold = { strategy = \"fixed\", score = 4 }", 1);
