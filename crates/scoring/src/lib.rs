@@ -7,6 +7,7 @@
 //! * [`settings`]: what may be set about it.
 //! * [`scale`]: each tag's robust scale of the residual and its normal band.
 //! * [`mode`]: which operating mode a row belongs to.
+//! * `pooling`: which calibration rows a mode is judged by.
 //! * [`methods`]: how unusual a row of residuals is in its mode.
 //! * `smooth`, `tails`: averages over the last rows, and their tails in each mode.
 //! * [`tail`]: how often normal operation is as unusual.
@@ -22,6 +23,7 @@ pub mod gmm;
 mod linalg;
 pub mod methods;
 pub mod mode;
+mod pooling;
 pub mod scale;
 pub mod scorer;
 pub mod settings;

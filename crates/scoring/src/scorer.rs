@@ -9,6 +9,7 @@ use crate::{
     gmm::GmmError,
     methods::{Likelihood, LikelihoodParams},
     mode::{ModeWatch, Modes, Place},
+    pooling::Pooling,
     scale::TagScales,
     settings::ScorerSettings,
     smooth::{Recent, Smoother},
@@ -133,8 +134,7 @@ impl Scorer {
         let places = places(&modes, rows);
         let params = LikelihoodParams {
             components: settings.residual_components,
-            min_mode_rows: settings.min_mode_rows,
-            modes: modes.places(),
+            pooling: Pooling::new(&modes, &places, settings.min_mode_rows),
             seed,
         };
         let scaled: Vec<Vec<f64>> = measured.iter().map(|r| tags.scaled(r)).collect();
@@ -143,7 +143,7 @@ impl Scorer {
         let breaks: Vec<bool> = rows.iter().map(|r| r.segment_start).collect();
         let scales = settings.scales.iter().filter_map(|scale| {
             let seen = averaged(&statistics, &breaks, *scale);
-            ScaleTails::fit(*scale, &seen, &places, settings.min_mode_rows, modes.places())
+            ScaleTails::fit(*scale, &seen, &places, &params.pooling)
         });
         let scales: Vec<ScaleTails> = scales.collect();
         Ok(Self { scales, tags, modes, likelihood, recent: Smoother::default(), watch: ModeWatch::default() })
@@ -209,7 +209,7 @@ impl Scorer {
 }
 
 /// Each calibration row's place.
-fn places(modes: &Modes, rows: &[CalibrationRow]) -> Vec<Option<usize>> {
+pub(crate) fn places(modes: &Modes, rows: &[CalibrationRow]) -> Vec<Option<usize>> {
     let mut watch = ModeWatch::default();
     let place = |row: &CalibrationRow| {
         if row.segment_start {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    pooling::Pooling,
     smooth::{Recent, Smoother},
     tail::{Observation, Tail},
 };
@@ -18,21 +19,16 @@ pub(crate) struct ScaleTails {
 }
 
 impl ScaleTails {
-    /// Tails of the averaged statistic `seen`, in all rows and in each of `count` modes that has `min_mode_rows`; none if no
-    /// segment is as long as the scale.
-    pub(crate) fn fit(
-        rows: usize,
-        seen: &[Observation],
-        modes: &[Option<usize>],
-        min_mode_rows: usize,
-        count: usize,
-    ) -> Option<Self> {
-        let everywhere = Tail::fit(seen)?;
-        let of_mode = |mode: usize| {
-            let own: Vec<Observation> = seen.iter().filter(|o| modes[o.row] == Some(mode)).copied().collect();
-            (own.len() >= min_mode_rows && own.len() < seen.len()).then(|| Tail::fit(&own))?
+    /// Tails of the averaged statistic `seen`, in all pooled rows and in each place that stands alone; none if no segment is
+    /// as long as the scale.
+    pub(crate) fn fit(rows: usize, seen: &[Observation], places: &[Option<usize>], pooling: &Pooling) -> Option<Self> {
+        let pooled: Vec<Observation> = seen.iter().filter(|o| pooling.is_pooled(places[o.row])).copied().collect();
+        let everywhere = Tail::fit(&pooled)?;
+        let of_place = |place: usize| {
+            let own: Vec<Observation> = seen.iter().filter(|o| places[o.row] == Some(place)).copied().collect();
+            pooling.stands_alone(place, own.len(), seen.len()).then(|| Tail::fit(&own))?
         };
-        Some(Self { rows, everywhere, modes: (0..count).map(of_mode).collect() })
+        Some(Self { rows, everywhere, modes: (0..pooling.places).map(of_place).collect() })
     }
 
     /// The tail of a mode, or of all rows where the mode is not known or had too few.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     effective::effective_rows,
     gmm::{Covariance, Gmm, GmmError, GmmParams},
+    pooling::Pooling,
 };
 
 /// What is added to every variance of scaled residuals: a tag that stands still in one mode has a fifth of its usual
@@ -25,10 +26,8 @@ pub struct Likelihood {
 pub(crate) struct LikelihoodParams {
     /// The most components of one mode's mixture.
     pub(crate) components: usize,
-    /// A mode with fewer rows than this has no mixture of its own.
-    pub(crate) min_mode_rows: usize,
-    /// How many modes there are.
-    pub(crate) modes: usize,
+    /// Which modes have a mixture of their own.
+    pub(crate) pooling: Pooling,
     pub(crate) seed: u64,
 }
 
@@ -38,11 +37,16 @@ impl Likelihood {
         let of_mode = |mode: usize| -> Result<Option<ModeLikelihood>, GmmError> {
             let own: Vec<Vec<f64>> =
                 rows.iter().zip(modes).filter(|(_, m)| **m == Some(mode)).map(|(r, _)| r.clone()).collect();
-            let enough = own.len() >= params.min_mode_rows.max(1) && own.len() < rows.len();
-            enough.then(|| ModeLikelihood::fit(&own, params)).transpose()
+            params
+                .pooling
+                .stands_alone(mode, own.len(), rows.len())
+                .then(|| ModeLikelihood::fit(&own, params))
+                .transpose()
         };
-        let modes = (0..params.modes).map(of_mode).collect::<Result<_, _>>()?;
-        Ok(Self { everywhere: ModeLikelihood::fit(rows, params)?, modes })
+        let own = (0..params.pooling.places).map(of_mode).collect::<Result<_, _>>()?;
+        let pooled = rows.iter().zip(modes).filter(|(_, m)| params.pooling.is_pooled(**m));
+        let pooled: Vec<Vec<f64>> = pooled.map(|(r, _)| r.clone()).collect();
+        Ok(Self { everywhere: ModeLikelihood::fit(&pooled, params)?, modes: own })
     }
 
     /// The negative log-likelihood of a row under its mode's mixture, less its median and divided by its spread on that
@@ -138,7 +142,7 @@ mod tests {
 
     fn fitted(min_mode_rows: usize) -> Likelihood {
         let (rows, modes) = two_modes();
-        let params = LikelihoodParams { components: 1, min_mode_rows, modes: 2, seed: 1 };
+        let params = LikelihoodParams { components: 1, pooling: Pooling::of_modes(2, min_mode_rows), seed: 1 };
         Likelihood::fit(&rows, &modes, &params).unwrap()
     }
 

@@ -79,6 +79,14 @@ impl Modes {
         }
     }
 
+    /// The transition's number, where it has one.
+    pub(crate) fn transition(&self) -> Option<usize> {
+        match self {
+            Modes::Single | Modes::Clustered(_) => None,
+            Modes::Given(modes) => Some(modes.count()),
+        }
+    }
+
     /// Where a row with this code and this value of the mode tag belongs; `watch` has seen that value.
     pub(crate) fn place(&self, code: &[f64], given: Option<i64>, watch: ModeWatch) -> Place {
         match self {
