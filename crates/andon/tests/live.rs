@@ -1,5 +1,7 @@
 //! The whole loop on a third-party PLC that plays the project's own recording.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
+
 mod support;
 
 use std::{fs, path::Path, time::Duration};

@@ -1,6 +1,8 @@
 //! The proof on a third-party server and a real recording, which lie beside the project and not in it: these tests are
 //! left out (and counted as skipped) where `../shared` is absent.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
+
 mod support;
 
 use std::{fs, io::Read, path::PathBuf, time::Duration};

@@ -1,11 +1,6 @@
 //! Running `andon` and third-party peers as processes, as a user would.
 #![expect(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a test stops where something is missing"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where something is missing")]
 
 pub mod pump;
 
