@@ -92,6 +92,23 @@ fn a_model_of_other_tags_is_refused_by_score_and_run() {
 }
 
 #[test]
+fn a_node_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("Pump.csv"), recording(50, &["Flow"])).unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let replay = support::Process::andon(&["replay", "--csv", "Pump.csv", "--opcua", &address], dir.path());
+    replay.wait_for("ready", std::time::Duration::from_secs(30));
+    let endpoint = format!("opc.tcp://{address}/");
+    let tags = ["Flow", "Floww"].map(|t| (t, format!("nsu=urn:andon:simulator;s=Pump.{t}")));
+    support::Plant { endpoint: &endpoint, asset: "Pump", tags: &tags, grid: "1s", rows: 30, model: None }
+        .write(dir.path());
+    let (code, out, err) = andon(&["check", "--config", "andon.toml", "--connect"], dir.path());
+    assert_eq!(code, 2, "{out}{err}");
+    assert!(out.contains("Pump/Floww: FAULT") && !out.contains("Pump/Flow: FAULT"), "{out}");
+    assert!(err.contains("1 of the sources and tags"), "{err}");
+}
+
+#[test]
 fn a_damaged_model_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("m")).unwrap();

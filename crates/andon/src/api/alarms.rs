@@ -43,6 +43,7 @@ pub(super) fn alarm(a: &Alarm) -> Value {
 
 /// Which alarms are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     asset: Option<String>,

@@ -37,6 +37,7 @@ pub(super) struct AssetItem {
     tags: Vec<TagName>,
     model: Option<ModelCard>,
     model_trouble: Option<String>,
+    silence: Option<String>,
     training: Option<TrainingCard>,
     open_alarms: usize,
 }
@@ -71,6 +72,7 @@ impl AssetItem {
             name: config.name.clone(),
             model: card.model,
             model_trouble: card.model_trouble,
+            silence: card.silence,
             training: card.training,
             open_alarms: card.open_alarms,
         }
@@ -141,6 +143,7 @@ fn score(p: &ScorePoint) -> Value {
 
 /// The instant contributions are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct At {
     /// RFC 3339 or epoch seconds; the present where it is absent.

@@ -6,6 +6,7 @@ mod alarms;
 mod assets;
 mod demo;
 mod live;
+mod origin;
 mod problem;
 mod sources;
 mod span;
@@ -21,6 +22,7 @@ use anyhow::Context;
 use axum::{
     Router,
     http::{HeaderName, HeaderValue},
+    middleware,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -61,7 +63,8 @@ pub async fn serve(
         .with_context(|| format!("http.listen: {listen} can't be listened on; is another program using it?"))?;
     let address = listener.local_addr()?;
     let cancel = lifecycle.token();
-    let app = routes(Api { hub, plant, metrics, cancel: cancel.clone() });
+    let app = routes(Api { hub, plant, metrics, cancel: cancel.clone() })
+        .layer(middleware::from_fn_with_state(address.ip().is_loopback(), origin::check));
     lifecycle.spawn(async move {
         let stop = async move { cancel.cancelled().await };
         if let Err(e) = axum::serve(listener, app).with_graceful_shutdown(stop).await {

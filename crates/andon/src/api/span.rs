@@ -12,6 +12,7 @@ const MOST_POINTS: usize = 100_000;
 
 /// `from`, `to` (RFC 3339 or epoch seconds) and `max_points`.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Span {
     /// The first instant; an hour before `to` where it is absent.

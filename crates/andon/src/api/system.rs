@@ -33,10 +33,10 @@ pub(super) async fn metrics(State(api): State<Api>) -> String {
     for card in api.hub.board.assets() {
         let asset = card.config.name.to_string();
         metrics::gauge!("andon_open_alarms", "asset" => asset.clone()).set(card.open_alarms as f64);
-        if let Some(verdict) = card.verdict.filter(|_| card.connected) {
-            metrics::gauge!("andon_score", "asset" => asset.clone()).set(verdict.score);
-            metrics::gauge!("andon_threshold", "asset" => asset).set(verdict.threshold);
-        }
+        let verdict = card.verdict.filter(|_| card.connected);
+        let (score, threshold) = verdict.map_or((f64::NAN, f64::NAN), |v| (v.score, v.threshold));
+        metrics::gauge!("andon_score", "asset" => asset.clone()).set(score);
+        metrics::gauge!("andon_threshold", "asset" => asset).set(threshold);
     }
     for card in api.hub.board.sources() {
         let up = if card.connected { 1.0 } else { 0.0 };

@@ -59,17 +59,31 @@ fn toml(endpoint: &str, tags: &[BrowsedTag]) -> String {
         "[[source]]\nname = \"plc1\"\nendpoint = {}\nsecurity = \"None\"\nread = {{ subscribe = \"100ms\" }}\n",
         quoted(endpoint)
     );
+    let all: Vec<&[String]> = folders.keys().copied().collect();
     for (folder, tags) in folders {
-        let name = folder.last().map_or("Plant", String::as_str).replace('/', "_");
+        let above = folder.split_last().map(|(_, above)| above).filter(|above| !above.is_empty());
+        let area = above.map(|a| format!("area = {}\n", quoted(&a.join("/")))).unwrap_or_default();
         text.push_str(&format!(
-            "\n[[asset]]\nname = {}\ngrid = \"1s\"\nwindow = {{ rows = 100, stride = 1 }}\n",
-            quoted(&name)
+            "\n[[asset]]\nname = {}\n{area}grid = \"1s\"\nwindow = {{ rows = 100, stride = 1 }}\n",
+            quoted(&asset_name(folder, &all))
         ));
         for tag in tags {
             text.push_str(&block(tag));
         }
     }
     text
+}
+
+/// An asset's name: its folder's, with as many of the folders above as it takes to be the only one.
+fn asset_name(folder: &[String], all: &[&[String]]) -> String {
+    const RESERVED: [&str; 4] = ["Andon", "Areas", "Metrics", "Sources"];
+    let last = |of: &[String], n: usize| of[of.len().saturating_sub(n)..].join(" ").replace('/', "_");
+    let unique = |n: &usize| {
+        let name = last(folder, *n);
+        !RESERVED.contains(&name.as_str()) && all.iter().filter(|f| last(f, *n) == name).count() == 1
+    };
+    let name = (1..=folder.len()).find(unique).map(|n| last(folder, n));
+    name.unwrap_or_else(|| format!("Plant {}", folder.join(" ").replace('/', "_")).trim().to_owned())
 }
 
 fn block(tag: &BrowsedTag) -> String {
@@ -113,4 +127,18 @@ fn csv(tags: &[BrowsedTag]) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_one_name_become_assets_of_two() {
+        let folder = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+        let (a, b, c) = (folder("Plant/Line1/Mixer"), folder("Plant/Line2/Mixer"), folder("Plant/Line2/Sources"));
+        let all = [&a[..], &b[..], &c[..]];
+        let names: Vec<String> = all.iter().map(|f| asset_name(f, &all)).collect();
+        assert_eq!(names, ["Line1 Mixer", "Line2 Mixer", "Line2 Sources"]);
+    }
 }

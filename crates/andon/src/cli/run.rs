@@ -13,6 +13,9 @@ use crate::{
     telemetry,
 };
 
+/// How long the store may take to write what is waiting.
+const CLOSING: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Monitor a real plant.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -54,6 +57,8 @@ pub(super) async fn serve(config: Config, plant: Option<Arc<PlantHandle>>, life:
     println!("ready; stop with Ctrl-C");
     life.stopped().await;
     life.stop().await;
-    store.close().await;
+    if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
+        tracing::error!("the store did not close in {CLOSING:?}: rows that were waiting for the disk are lost");
+    }
     Ok(())
 }

@@ -44,7 +44,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let (grid, alarm) = (artifact.manifest.window().grid, artifact.manifest.alarm);
     let mut detector = Detector::of(AssetName::new("recording")?, artifact);
     let scored = score(&mut detector, &stream, grid, &alarm)?;
-    write(&args.out, &recording, &tags, grid, &scored)?;
+    let part = args.out.with_extension("part");
+    let named = || format!("--out {} can't be written", args.out.display());
+    write(&part, &recording, &tags, grid, &scored)
+        .and_then(|()| Ok(std::fs::rename(&part, &args.out)?))
+        .inspect_err(|_| drop(std::fs::remove_file(&part)))
+        .with_context(named)?;
     println!("{}: {} rows, {} scored", args.out.display(), recording.rows(), scored.len());
     Ok(())
 }
@@ -76,17 +81,14 @@ fn score(
     Ok(scored)
 }
 
-/// Writes the scores whole or not at all.
 fn write(
-    out: &Path,
+    part: &Path,
     recording: &Recording,
     tags: &[TagName],
     grid: Duration,
     scored: &BTreeMap<Timestamp, Scored>,
 ) -> anyhow::Result<()> {
-    let part = out.with_extension("part");
-    let named = || format!("--out {} can't be written", out.display());
-    let mut csv = csv::Writer::from_path(&part).with_context(named)?;
+    let mut csv = csv::Writer::from_path(part)?;
     let mut head: Vec<String> = [
         "timestamp",
         "score",
@@ -102,18 +104,16 @@ fn write(
     .map(str::to_owned)
     .to_vec();
     head.extend(tags.iter().map(|t| format!("contribution:{t}")));
-    csv.write_record(&head).with_context(named)?;
+    csv.write_record(&head)?;
     for time in &recording.times {
         let mut record = vec![time.to_string()];
         match scored.get(&time.ceil_to(grid)) {
             Some(s) => record.extend(cells(s)),
             None => record.extend(std::iter::repeat_n(String::new(), head.len() - 1)),
         }
-        csv.write_record(&record).with_context(named)?;
+        csv.write_record(&record)?;
     }
-    csv.flush().with_context(named)?;
-    drop(csv);
-    std::fs::rename(&part, out).with_context(named)
+    Ok(csv.flush()?)
 }
 
 fn cells(s: &Scored) -> Vec<String> {

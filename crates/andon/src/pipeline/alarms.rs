@@ -3,10 +3,14 @@
 //! It steps [`andon_plant::alarm`] with verdicts, source losses and acknowledgements. A transition is written to the
 //! store before anybody is told of it. It waits for the main database only, never for a model or a busy historian.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, SourceName, Timestamp, Verdict,
+    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, SourceName, TagKey, Timestamp, Verdict,
     alarm::{AlarmSettings, Contribution, Input, Transition, step},
 };
 use andon_store::StoreError;
@@ -21,7 +25,9 @@ use super::{
 use crate::config::AssetConfig;
 
 /// A source must be away this long before it is an alarm: a PLC that restarts is back by then.
-const SOURCE_ON_DELAY: Duration = Duration::from_secs(10);
+const TROUBLE_ON_DELAY: Duration = Duration::from_secs(10);
+/// An asset with a model and data must be judged at least this often, or every ten windows where those are further apart.
+const SILENCE: Duration = Duration::from_secs(20);
 /// How many tags an alarm names.
 const NAMED: usize = 3;
 /// A tag that carries less than this share is not named.
@@ -55,8 +61,11 @@ pub(super) struct Alarms {
     hub: Hub,
     ua: UaServer,
     points: HashMap<(AssetName, Condition), Point>,
-    /// Sources that are away, by asset, and why.
-    lost: HashMap<AssetName, String>,
+    /// Sources that are away, and why; a source that has not been heard of since the start is in neither.
+    lost: BTreeMap<(AssetName, SourceName), String>,
+    heard: HashSet<AssetName>,
+    /// Tags whose conditions show an incident.
+    grouped: HashSet<TagKey>,
 }
 
 impl Alarms {
@@ -67,12 +76,14 @@ impl Alarms {
             let key = (alarm.asset.clone(), alarm.condition.clone());
             points.insert(key, Point { state: alarm.state, alarm: Some(alarm) });
         }
-        let alarms = Self { hub, ua, points, lost: HashMap::new() };
+        let mut alarms =
+            Self { hub, ua, points, lost: BTreeMap::new(), heard: HashSet::new(), grouped: HashSet::new() };
         let assets: Vec<AssetName> = alarms.hub.config.assets.iter().map(|a| a.name.clone()).collect();
         for asset in assets {
             alarms.count(&asset);
         }
-        alarms.points.values().filter_map(|p| p.alarm.as_ref()).for_each(|alarm| alarms.mirror(alarm));
+        let open: Vec<Alarm> = alarms.points.values().filter_map(|p| p.alarm.clone()).collect();
+        open.iter().for_each(|alarm| alarms.mirror(alarm));
         alarms
     }
 
@@ -85,7 +96,7 @@ impl Alarms {
                     Some(Message::Stop) | None => return,
                     Some(message) => self.take(message).await,
                 },
-                _ = tick.tick() => self.watch_sources().await,
+                _ = tick.tick() => self.watch().await,
             }
         }
     }
@@ -94,11 +105,12 @@ impl Alarms {
         match message {
             Message::Verdict(verdict) => self.judge(&verdict).await,
             Message::Source { asset, lost, source } => {
+                self.heard.insert(asset.clone());
                 match lost {
-                    Some(reason) => self.lost.insert(asset, format!("{source}: {reason}")),
-                    None => self.lost.remove(&asset),
+                    Some(reason) => self.lost.insert((asset, source), reason),
+                    None => self.lost.remove(&(asset, source)),
                 };
-                self.watch_sources().await;
+                self.watch().await;
             }
             Message::Acknowledge { id, by, comment, reply } => {
                 // Whoever asked may have gone; the alarm is acknowledged all the same.
@@ -116,21 +128,51 @@ impl Alarms {
         self.advance(&config, Condition::Score, &config.alarm, input, verdict.time, describe).await;
     }
 
-    async fn watch_sources(&mut self) {
-        let now = self.hub.clock.now();
+    /// Looks at what sends nothing: sources that are away, and models that do not judge.
+    async fn watch(&mut self) {
         let assets = self.hub.config.assets.clone();
         for asset in &assets {
-            let lost = self.lost.get(&asset.name).cloned();
-            let settings = AlarmSettings { on_delay: SOURCE_ON_DELAY, off_delay: Duration::ZERO, hysteresis: 0.0 };
-            let level = if lost.is_some() { 1.0 } else { 0.0 };
-            let input = Input::Level { time: now, level, threshold: 0.5 };
-            let describe = |asset: &AssetConfig| Occurrence {
-                severity: 500,
-                message: format!("{}: no data from {}", asset.name, lost.as_deref().unwrap_or("its source")),
-                contributions: Vec::new(),
-            };
-            self.advance(asset, Condition::Source, &settings, input, now, describe).await;
+            if self.heard.contains(&asset.name) {
+                let mut lost = self.lost.iter().filter(|((name, _), _)| *name == asset.name);
+                let trouble = lost.next().map(|((_, source), why)| format!("no data from {source}: {why}"));
+                self.trouble(asset, Condition::Source, trouble).await;
+            }
+            let silence = self.silence(asset);
+            self.trouble(asset, Condition::Model, silence).await;
         }
+    }
+
+    /// Why an asset with a model and data has had no verdict for long; none where it has.
+    fn silence(&self, asset: &AssetConfig) -> Option<String> {
+        let card = self.hub.board.asset(&asset.name)?;
+        let (judged_at, true) = (card.judged_at?, card.connected && card.model.is_some()) else { return None };
+        let patience = SILENCE.max(asset.grid * (10 * asset.window.stride as u32));
+        if self.hub.clock.now().since(judged_at) <= patience {
+            return None;
+        }
+        let why = card.silence.unwrap_or_else(|| "no tag has a value that could be judged".to_owned());
+        let news = self.hub.board.update(&asset.name, |card| {
+            card.verdict = None;
+            card.silence.replace(why.clone()).is_none()
+        });
+        if news == Some(true) {
+            publish::state(&self.hub, &self.ua, &asset.name);
+        }
+        Some(format!("not judged: {why}"))
+    }
+
+    /// Steps a condition that is on or off.
+    async fn trouble(&mut self, asset: &AssetConfig, condition: Condition, trouble: Option<String>) {
+        let now = self.hub.clock.now();
+        let settings = AlarmSettings { on_delay: TROUBLE_ON_DELAY, off_delay: Duration::ZERO, hysteresis: 0.0 };
+        let level = if trouble.is_some() { 1.0 } else { 0.0 };
+        let input = Input::Level { time: now, level, threshold: 0.5 };
+        let describe = |asset: &AssetConfig| Occurrence {
+            severity: 500,
+            message: format!("{}: {}", asset.name, trouble.as_deref().unwrap_or_default()),
+            contributions: Vec::new(),
+        };
+        self.advance(asset, condition, &settings, input, now, describe).await;
     }
 
     /// Steps one condition, and writes and tells what came of it.
@@ -145,7 +187,7 @@ impl Alarms {
     ) {
         let point = self.points.entry((asset.name.clone(), condition.clone())).or_default();
         let (state, transition) = step(settings, point.state, input);
-        let before = std::mem::replace(&mut point.state, state);
+        let before = (std::mem::replace(&mut point.state, state), point.alarm.clone());
         let Some(transition) = transition else { return };
         let alarm = match (transition, point.alarm.take()) {
             (Transition::Raised, open) => describe(asset).raise(asset, condition, state, open, time),
@@ -155,7 +197,7 @@ impl Alarms {
         let key = (asset.name.clone(), alarm.condition.clone());
         if let Err(e) = self.record(key.clone(), alarm, transition, time, None, None).await {
             tracing::error!(asset = %asset.name, "an alarm could not be written, it is tried again with the next row: {e}");
-            self.points.entry(key).or_default().state = before;
+            (self.points.entry(key.clone()).or_default().state, self.points.entry(key).or_default().alarm) = before;
         }
     }
 
@@ -193,17 +235,7 @@ impl Alarms {
         comment: Option<String>,
     ) -> Result<Alarm, AlarmError> {
         let entry = JournalEntry { alarm: alarm.id, time, transition, by, comment };
-        let alarm = match self.write(&alarm, entry).await {
-            Ok(written) => written,
-            Err(e) => {
-                // What was open stays open in memory; the store has the same.
-                let point = self.points.entry(key).or_default();
-                if alarm.id != NEW && point.alarm.is_none() {
-                    point.alarm = Some(Alarm { state: point.state, ..alarm });
-                }
-                return Err(e.into());
-            }
-        };
+        let alarm = self.write(&alarm, entry).await?;
         tracing::info!(alarm = alarm.id.0, asset = %alarm.asset, severity = alarm.severity, "{} {}: {}",
             alarm.condition, transition.as_str(), alarm.message);
         metrics::counter!("andon_alarm_transitions_total", "transition" => transition.as_str()).increment(1);
@@ -226,17 +258,22 @@ impl Alarms {
     }
 
     /// Shows an alarm as OPC UA variables. The tags an incident names are grouped under it: their conditions follow it.
-    fn mirror(&self, alarm: &Alarm) {
+    fn mirror(&mut self, alarm: &Alarm) {
         self.ua.publish_alarm(alarm);
         if alarm.condition != Condition::Score {
             return;
         }
         let Some(config) = self.hub.config.assets.iter().find(|a| a.name == alarm.asset) else { return };
         for tag in &config.tags {
-            let named = alarm.contributions.iter().any(|c| c.tag == tag.tag.name);
             let condition = Condition::Tag(tag.tag.name.clone());
-            let state = if named { alarm.state } else { AlarmState::default() };
-            self.ua.publish_alarm(&Alarm { condition, state, ..alarm.clone() });
+            let key = TagKey { asset: alarm.asset.clone(), tag: tag.tag.name.clone() };
+            if alarm.contributions.iter().any(|c| c.tag == tag.tag.name) {
+                self.grouped.insert(key);
+                self.ua.publish_alarm(&Alarm { condition, ..alarm.clone() });
+            } else if self.grouped.remove(&key) {
+                let (state, message) = (AlarmState::default(), String::new());
+                self.ua.publish_alarm(&Alarm { condition, state, message, severity: 1, ..alarm.clone() });
+            }
         }
     }
 

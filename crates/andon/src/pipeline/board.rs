@@ -57,8 +57,12 @@ pub struct AssetCard {
     pub model: Option<ModelCard>,
     /// A training that runs.
     pub training: Option<TrainingCard>,
-    /// Why there is no model, or why it fails.
+    /// Why the last training gave no model.
     pub model_trouble: Option<String>,
+    /// When the newest verdict was published.
+    pub judged_at: Option<Timestamp>,
+    /// Why there are no verdicts though there is a model; none where there are.
+    pub silence: Option<String>,
     /// Alarms that are active or not acknowledged.
     pub open_alarms: usize,
 }
@@ -121,6 +125,8 @@ impl Board {
             model: None,
             training: None,
             model_trouble: None,
+            judged_at: None,
+            silence: None,
             open_alarms: 0,
         };
         let source = |config: &Arc<SourceConfig>| SourceCard {
@@ -174,6 +180,13 @@ impl Board {
     /// Changes one source's card.
     pub fn update_source<T>(&self, source: &str, change: impl FnOnce(&mut SourceCard) -> T) -> Option<T> {
         self.sources.write().get_mut(source).map(change)
+    }
+
+    /// Whether every source of an asset is connected.
+    pub fn is_connected(&self, asset: &str) -> bool {
+        let Some(config) = self.asset(asset).map(|card| card.config) else { return false };
+        let sources = self.sources.read();
+        config.tags.iter().all(|t| sources.get(&t.source).is_some_and(|s| s.connected))
     }
 
     /// Notes a batch of samples of one source, received at `now`.

@@ -50,6 +50,8 @@ pub enum Input {
         samples: Vec<TagSample>,
         /// The newest row whose verdict is known already.
         published: Option<Timestamp>,
+        /// The threshold as it stood after that row.
+        threshold: Option<Threshold>,
     },
     /// A model to judge with from now on.
     Install {
@@ -57,8 +59,6 @@ pub enum Input {
         asset: AssetName,
         /// The model.
         artifact: Box<Artifact>,
-        /// The threshold to go on with.
-        threshold: Option<Threshold>,
         /// Told when it is done.
         done: oneshot::Sender<Result<(), InstallError>>,
     },
@@ -112,7 +112,9 @@ impl Detection {
     pub fn offer(&self, input: Input) {
         match self.queue.try_send(input) {
             Ok(()) => self.dropping.store(false, Ordering::Relaxed),
-            Err(_) => {
+            // The thread has ended because the process is stopping.
+            Err(std_mpsc::TrySendError::Disconnected(_)) => {}
+            Err(std_mpsc::TrySendError::Full(_)) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 if !self.dropping.swap(true, Ordering::Relaxed) {
                     tracing::warn!(queue = QUEUE, "the detector is too slow: samples are stored but not judged");
@@ -142,6 +144,8 @@ struct Watched {
     lateness: Duration,
     /// Verdicts up to here have been published before a restart.
     published: Option<Timestamp>,
+    /// The threshold as it stood after the last published row: rows judged again only fill windows and teach nothing.
+    kept: Option<Threshold>,
 }
 
 impl Watched {
@@ -150,7 +154,7 @@ impl Watched {
         let index = tags.iter().enumerate().map(|(ix, t)| (t.name.clone(), ix)).collect();
         let detector = Detector::new(asset.name.clone(), tags, asset.windower());
         let lateness = asset.grid.min(LATENESS);
-        Self { detector, index, begun: false, newest: Timestamp::default(), lateness, published: None }
+        Self { detector, index, begun: false, newest: Timestamp::default(), lateness, published: None, kept: None }
     }
 
     /// Pushes samples of this asset; the first live batch sets where rows begin.
@@ -177,7 +181,11 @@ impl Watched {
                     Some(verdict) if Some(verdict.time) > self.published => {
                         Output::Verdict { verdict, threshold: self.detector.threshold().cloned() }
                     }
-                    _ => continue,
+                    Some(_) => {
+                        self.kept.iter().for_each(|kept| self.detector.restore_threshold(kept.clone()));
+                        continue;
+                    }
+                    None => continue,
                 },
                 Err(e) => Output::Failed { asset: asset.clone(), message: e.to_string() },
             };
@@ -200,19 +208,16 @@ fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &m
                 }
             }
         }
-        Input::Replay { asset, samples, published } => {
+        Input::Replay { asset, samples, published, threshold } => {
             let Some(watched) = detectors.get_mut(&asset) else { return };
-            watched.published = published;
+            (watched.published, watched.kept) = (published, threshold);
             replay(watched, &asset, &samples, outputs);
         }
-        Input::Install { asset, artifact, threshold, done } => {
+        Input::Install { asset, artifact, done } => {
             let Some(watched) = detectors.get_mut(&asset) else { return };
-            let installed = watched.detector.install(*artifact);
-            if let (Ok(()), Some(threshold)) = (&installed, threshold) {
-                watched.detector.restore_threshold(threshold);
-            }
+            watched.kept = None;
             // Nobody waiting for the answer is fine.
-            drop(done.send(installed));
+            drop(done.send(watched.detector.install(*artifact)));
         }
     }
 }

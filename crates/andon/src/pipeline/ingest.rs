@@ -64,6 +64,7 @@ impl Ingest {
             tracing::error!(source = %self.source, "samples could not be stored: {e}");
         }
         self.hub.board.note_samples(&self.source, &batch, now);
+        self.forget_faults(&batch);
         for sample in &batch {
             self.ua.publish_sample(sample);
         }
@@ -71,20 +72,33 @@ impl Ingest {
         self.detection.offer(Input::Samples(batch));
     }
 
+    /// A tag that has a value again is at fault no more.
+    fn forget_faults(&self, batch: &[TagSample]) {
+        self.hub.board.update_source(&self.source, |card| {
+            if !card.faults.is_empty() {
+                let sound = batch.iter().filter(|s| !s.sample.status.is_bad());
+                sound.for_each(|s| drop(card.faults.remove(&s.key.to_string())));
+            }
+        });
+    }
+
     /// Notes that the source is connected, or why it is not.
     async fn connection(&self, lost: Option<String>) {
         let connected = lost.is_none();
         let time = self.hub.clock.now();
         self.hub.board.update_source(&self.source, |card| {
+            if card.connected != connected || card.since.is_none() {
+                card.since = Some(time);
+            }
             card.connected = connected;
-            card.since = Some(time);
             card.reason = lost.clone();
             if connected {
                 card.faults.clear();
             }
         });
         for asset in self.assets.iter() {
-            self.hub.board.update(asset, |card| card.connected = connected);
+            let all = self.hub.board.is_connected(asset);
+            self.hub.board.update(asset, |card| card.connected = all);
             publish::state(&self.hub, &self.ua, asset);
             let message = Message::Source { asset: asset.clone(), source: self.source.clone(), lost: lost.clone() };
             // The alarm task only ends when the process stops.

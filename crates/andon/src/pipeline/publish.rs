@@ -10,6 +10,7 @@ use andon_store::Store;
 use andon_ua_server::{DeviceHealth, UaServer};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{alarms::Message, detection::Output, hub::Hub, live::LiveEvent};
 
@@ -40,7 +41,7 @@ pub(super) async fn kept_threshold(store: &Store, asset: &str, version: &str) ->
 }
 
 /// Publishes until the detector thread has ended, and then tells the alarm task that there is no more to come.
-pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Output>) {
+pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Output>, cancel: CancellationToken) {
     let mut kept: HashMap<AssetName, Timestamp> = HashMap::new();
     let mut batch = Vec::new();
     while outputs.recv_many(&mut batch, 256).await > 0 {
@@ -54,15 +55,16 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
                 }
                 Output::Failed { asset, message } => {
                     tracing::warn!(asset = %asset, "the model failed: {message}");
-                    hub.board.update(&asset, |card| card.model_trouble = Some(message));
+                    hub.board.update(&asset, |card| card.silence = Some(message));
                 }
             }
         }
-        if let Err(e) = hub.store.append_scores(verdicts.clone()).await {
-            tracing::error!("scores could not be stored: {e}");
+        // People first: a historian that is busy or out of room holds up the next batch, never this one's alarms.
+        for verdict in &verdicts {
+            publish(&hub, &ua, Arc::new(verdict.clone())).await;
         }
-        for verdict in verdicts {
-            publish(&hub, &ua, Arc::new(verdict)).await;
+        if let Err(e) = hub.store.append_scores(verdicts).await {
+            tracing::error!("scores could not be stored: {e}");
         }
         let now = hub.clock.now();
         thresholds.retain(|asset, _| kept.get(asset).is_none_or(|at| now.since(*at) >= KEEP_EVERY));
@@ -70,6 +72,10 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
             keep_threshold(&hub, &asset, threshold).await;
             kept.insert(asset, now);
         }
+    }
+    if !cancel.is_cancelled() {
+        tracing::error!("the detector thread has ended: nothing would be judged any more, so andon stops");
+        cancel.cancel();
     }
     drop(hub.alarms.send(Message::Stop).await);
 }
@@ -83,9 +89,11 @@ async fn keep_threshold(hub: &Hub, asset: &AssetName, threshold: Threshold) {
 
 async fn publish(hub: &Hub, ua: &UaServer, verdict: Arc<Verdict>) {
     metrics::counter!("andon_verdicts_total", "asset" => verdict.asset.to_string()).increment(1);
+    let now = hub.clock.now();
     let grid_s = hub.board.update(&verdict.asset, |card| {
         card.verdict = Some(verdict.clone());
-        card.model_trouble = None;
+        card.judged_at = Some(now);
+        card.silence = None;
         card.config.grid.as_secs_f64()
     });
     ua.publish_verdict(&verdict, verdict.return_period_s(grid_s.unwrap_or(1.0)));
@@ -102,6 +110,7 @@ pub(super) fn state(hub: &Hub, ua: &UaServer, asset: &str) {
         AssetState::NoData => StatusCode::BAD_NO_COMMUNICATION,
         AssetState::Learning => StatusCode::BAD_WAITING_FOR_INITIAL_DATA,
         AssetState::Disabled => StatusCode::BAD_OUT_OF_SERVICE,
+        _ if card.silence.is_some() => StatusCode::BAD_NO_DATA,
         AssetState::Shadow | AssetState::Active | AssetState::Maintenance => StatusCode::GOOD,
     };
     let health = match &card.verdict {

@@ -21,7 +21,7 @@ use super::{
     ingest::{self, Ingest},
     live::LiveFeed,
     publish,
-    training::{Trainer, Training, install_with, model_card},
+    training::{Trainer, Training, install, model_card},
 };
 use crate::{
     config::{AssetConfig, Config},
@@ -65,7 +65,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
     let ua = start_server(&hub, lifecycle).await?;
     let alarms = Alarms::restored(hub.clone(), ua.clone(), store.open_alarms().await?);
     lifecycle.spawn(alarms.run(alarm_messages));
-    lifecycle.spawn(publish::run(hub.clone(), ua.clone(), outputs));
+    lifecycle.spawn(publish::run(hub.clone(), ua.clone(), outputs, lifecycle.token()));
     for asset in &config.assets {
         restore_model(&hub, &detection, lifecycle, asset, given.get(&asset.name)).await?;
         publish::state(&hub, &ua, &asset.name);
@@ -149,9 +149,8 @@ async fn restore_model(
         (None, None) => return Ok(()),
     };
     let version = artifact.manifest.version();
-    let threshold = publish::kept_threshold(&hub.store, &asset.name, &version).await;
     let card = model_card(&artifact);
-    install_with(detection, lifecycle, asset.name.clone(), artifact, threshold).await.map_err(anyhow::Error::msg)?;
+    install(detection, lifecycle, asset.name.clone(), artifact).await.map_err(anyhow::Error::msg)?;
     hub.board.update(&asset.name, |c| c.model = Some(card));
     tracing::info!(asset = %asset.name, version, "model in force");
     Ok(())
@@ -205,12 +204,13 @@ fn plan(hub: &Hub, source: &SourceName) -> Vec<TagNode> {
 async fn remember(hub: &Hub, source: Source, tags: &[TagNode], lifecycle: &Lifecycle) {
     let Some(config) = hub.config.sources.iter().find(|s| s.name == source.name) else { return };
     let (now, cancel) = (hub.clock.now(), lifecycle.token());
-    let mut from = now.before(config.history);
+    // What is stored already and read again is stored once, so the tag that knows least decides.
+    let mut known = now;
     for tag in tags {
-        if let Ok(Some(newest)) = hub.store.latest_sample(&tag.key).await {
-            from = from.max(newest.time);
-        }
+        let newest = hub.store.latest_sample(&tag.key).await.ok().flatten();
+        known = known.min(newest.map_or(Timestamp::from_micros(i64::MIN), |s| s.time));
     }
+    let from = known.max(now.before(config.history));
     let read = andon_ua_client::read_history(&source, tags, from, now, &*hub.clock, &cancel);
     match tokio::time::timeout(HISTORY_PATIENCE, read).await {
         Ok(Ok(samples)) => {
@@ -253,8 +253,10 @@ async fn refill(
             TagSample { key, sample: *sample }
         })
         .collect();
+    let version = hub.board.asset(&asset.name).and_then(|card| card.model).map(|m| m.version).unwrap_or_default();
+    let threshold = publish::kept_threshold(&hub.store, &asset.name, &version).await;
     let (detection, asset) = (detection.clone(), asset.name.clone());
-    let give = move || detection.give(Input::Replay { asset, samples, published });
+    let give = move || detection.give(Input::Replay { asset, samples, published, threshold });
     drop(lifecycle.spawn_blocking(give).await);
     Ok(())
 }

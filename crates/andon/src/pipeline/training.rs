@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use andon_detect::{Artifact, FitError, Stream, fit};
+use andon_detect::{Artifact, Stream, fit};
 use andon_plant::{AssetName, Tag, Timestamp};
 use parking_lot::RwLock;
 use serde::Serialize;
@@ -154,7 +154,11 @@ impl Trainer {
                 _ = look.tick() => self.due(&failed).await,
             };
             let Some(job) = job else { continue };
-            if let Err(reason) = self.train(&job).await {
+            let trained = tokio::select! {
+                () = self.cancel.cancelled() => return,
+                trained = self.train(&job) => trained,
+            };
+            if let Err(reason) = trained {
                 failed.insert(job.asset.clone(), self.hub.clock.now());
                 self.fail(&job, reason);
             }
@@ -184,7 +188,7 @@ impl Trainer {
         tracing::info!(asset = %job.asset, "training begins");
         self.hub.training.set(job.id, |j| j.state = JobState::Running);
         let stream = self.history(&card.config, job).await.map_err(|e| e.to_string())?;
-        let artifact = self.fit(job, &card.config, stream).await.map_err(|e| e.to_string())?;
+        let artifact = self.fit(job, &card.config, stream).await?;
         let version = artifact.manifest.version();
         self.keep(&job.asset, &artifact).await?;
         let model = model_card(&artifact);
@@ -215,7 +219,7 @@ impl Trainer {
         super::history::stream(&self.hub.store, asset, from, to).await
     }
 
-    async fn fit(&self, job: &Job, asset: &Arc<AssetConfig>, stream: Stream) -> Result<Artifact, FitError> {
+    async fn fit(&self, job: &Job, asset: &Arc<AssetConfig>, stream: Stream) -> Result<Artifact, String> {
         let tags: Vec<Tag> = asset.tags.iter().map(|t| t.tag.clone()).collect();
         let settings = asset.fit_settings(&tags, self.hub.clock.now());
         let (hub, cancel, job, clock) = (self.hub.clone(), self.cancel.clone(), job.clone(), self.hub.clock.clone());
@@ -237,8 +241,8 @@ impl Trainer {
             })
         };
         match self.lifecycle.spawn_blocking(work).await {
-            Ok(fitted) => fitted,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            Ok(fitted) => fitted.map_err(|e| e.to_string()),
+            Err(e) => Err(format!("the training broke off: {e}")),
         }
     }
 
@@ -267,20 +271,9 @@ pub(super) async fn install(
     asset: AssetName,
     artifact: Artifact,
 ) -> Result<(), String> {
-    install_with(detection, lifecycle, asset, artifact, None).await
-}
-
-/// As [`install`], going on with a threshold that was kept.
-pub(super) async fn install_with(
-    detection: &Detection,
-    lifecycle: &crate::lifecycle::Lifecycle,
-    asset: AssetName,
-    artifact: Artifact,
-    threshold: Option<andon_scoring::Threshold>,
-) -> Result<(), String> {
     let (done, installed) = oneshot::channel();
     let detection = detection.clone();
-    let input = Input::Install { asset, artifact: Box::new(artifact), threshold, done };
+    let input = Input::Install { asset, artifact: Box::new(artifact), done };
     lifecycle.spawn_blocking(move || detection.give(input)).await.map_err(|e| e.to_string())?;
     installed.await.map_err(|_| "the detector has stopped".to_owned())?.map_err(|e| e.to_string())
 }
