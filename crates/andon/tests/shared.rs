@@ -16,8 +16,8 @@ use andon_plant::Timestamp;
 
 use support::{Andon, Plant, Process, andon, free_port, root, run_peer};
 
-/// Rows of a window: few, because there is but a minute before the fault.
-const ROWS: usize = 40;
+/// Rows of a window: few, because there is little before the fault.
+const ROWS: usize = 60;
 
 fn shared(path: &str) -> PathBuf {
     root().join("../shared").join(path)
@@ -44,13 +44,13 @@ fn a_closed_valve_on_a_third_party_server_becomes_an_alarm() {
     let (columns, rows) = skab();
     let (first, _) = fault(&rows);
     let model = dir.path().join("model");
-    fs::write(dir.path().join("model.toml"), "grid = \"1s\"\nwindow = { rows = 40, stride = 1 }\n").unwrap();
+    fs::write(dir.path().join("model.toml"), "grid = \"1s\"\nwindow = { rows = 60, stride = 1 }\n").unwrap();
     let train = shared("data/skab/valve1_1/train.csv.gz").display().to_string();
     let (code, out, err) = andon(&["fit", "--csv", &train, "--model", "model", "--config", "model.toml"], dir.path());
     assert_eq!(code, 0, "{out}{err}");
 
-    // A minute before the fault, and in this short form no more than two minutes of it.
-    let (port, from, to) = (free_port(), first - 60, first + 120);
+    // A minute and a half before the fault, and in this short form no more than as long of it.
+    let (port, from, to) = (free_port(), first - 90, first + 90);
     let (port_text, from_text, to_text) = (port.to_string(), from.to_string(), to.to_string());
     let recording = shared("data/skab/valve1_1/test.csv.gz").display().to_string();
     let plc = Process::peer(

@@ -67,7 +67,7 @@ impl TryFrom<String> for Condition {
 /// When an alarm is raised and cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AlarmSettings {
-    /// How long a level must be at or above the threshold before the alarm is raised.
+    /// How long a level must be at or above the threshold, dips within the hysteresis aside, before the alarm is raised.
     pub on_delay: Duration,
     /// How long a level must be below the threshold less the hysteresis before the alarm is cleared.
     pub off_delay: Duration,
@@ -81,7 +81,7 @@ pub enum Phase {
     /// Nothing wrong.
     #[default]
     Normal,
-    /// At or above the threshold since then, not yet for the on-delay.
+    /// At or above the threshold since then, not yet for the on-delay; a dip within the hysteresis does not begin it anew.
     Rising(Timestamp),
     /// Raised.
     Active,
@@ -172,6 +172,7 @@ pub fn step(settings: &AlarmSettings, state: AlarmState, input: Input) -> (Alarm
                 _ if !(high || low || level < threshold) => state.phase,
                 Phase::Normal if high => risen(settings, time, time),
                 Phase::Rising(since) if high => risen(settings, since, time),
+                Phase::Rising(_) if !low => state.phase,
                 Phase::Normal | Phase::Rising(_) => Phase::Normal,
                 Phase::Active if low => fallen(settings, time, time),
                 Phase::Falling(since) if low => fallen(settings, since, time),
@@ -287,6 +288,12 @@ mod tests {
     fn raised_after_the_on_delay_and_cleared_after_the_off_delay() {
         let levels = [9.0; 5].into_iter().chain([0.0; 10]);
         assert_eq!(run(levels).1, [(3, Transition::Raised), (10, Transition::Cleared)]);
+    }
+
+    #[test]
+    fn a_dip_within_the_hysteresis_does_not_begin_the_on_delay_anew() {
+        assert_eq!(run([9.0, 2.7, 9.0, 2.7, 9.0]).1, [(4, Transition::Raised)]);
+        assert_eq!(run([9.0, 2.4, 9.0, 2.4, 9.0]).1, []);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct EwmaSettings {
     pub floor: f64,
     /// The threshold never rises above this score.
     pub cap: f64,
-    /// The weight of the newest score; 0.005 remembers some 200 rows.
+    /// The weight of the newest score; 0.002 remembers some 500 rows.
     pub alpha: f64,
     /// How many standard deviations above the mean the threshold stands.
     pub deviations: f64,
@@ -25,7 +25,7 @@ pub struct EwmaSettings {
 /// From once in 1,000 rows to once in 10,000.
 impl Default for EwmaSettings {
     fn default() -> Self {
-        Self { floor: 3.0, cap: 4.0, alpha: 0.005, deviations: 4.0 }
+        Self { floor: 3.0, cap: 3.5, alpha: 0.002, deviations: 4.0 }
     }
 }
 
@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn settings_are_read_by_strategy_and_checked() {
         let read = |s: &str| serde_json::from_str::<ThresholdSettings>(s);
-        let ewma = read(r#"{"strategy": "ewma", "floor": 4.0}"#).unwrap();
-        assert_eq!(ewma, ThresholdSettings::Ewma(EwmaSettings { floor: 4.0, ..EwmaSettings::default() }));
-        assert!(read(r#"{"strategy": "ewma", "flor": 4.0}"#).is_err());
+        let ewma = read(r#"{"strategy": "ewma", "floor": 3.2}"#).unwrap();
+        assert_eq!(ewma, ThresholdSettings::Ewma(EwmaSettings { floor: 3.2, ..EwmaSettings::default() }));
+        assert!(read(r#"{"strategy": "ewma", "flor": 3.2}"#).is_err());
         let fixed = read(r#"{"strategy": "fixed", "score": 40}"#).unwrap();
         assert_eq!(fixed.check(), Err(ThresholdError::Range { key: "score", value: 40.0, range: "from 0 to 16" }));
         assert!(ewma.check().is_ok());
