@@ -82,7 +82,7 @@ fn a_closed_valve_on_a_third_party_server_becomes_an_alarm() {
     let andon = Andon::start(&["run", "--config", "andon.toml"], dir.path());
 
     let score =
-        andon.until("a first score", Duration::from_secs(60), |a| a.get("/api/v1/assets/Pump")["score"].as_f64());
+        andon.until("a first score", Duration::from_secs(100), |a| a.get("/api/v1/assets/Pump")["score"].as_f64());
     assert!((0.0..=16.0).contains(&score));
     let alarm = andon.until("the alarm", Duration::from_secs(170), |a| {
         a.get("/api/v1/alarms?asset=Pump&state=active")["items"].as_array()?.first().cloned()
