@@ -119,3 +119,14 @@ fn a_damaged_model_is_refused() {
     fs::write(dir.path().join("m/model.safetensors"), "").unwrap();
     refused(&score, dir.path(), &["manifest.json", "fit the model again"]);
 }
+
+#[test]
+fn a_store_that_another_andon_uses_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = ["demo", "--http", "127.0.0.1:0", "--opcua", "127.0.0.1:0", "--data-dir", "data"];
+    let first = support::Andon::start(&demo, dir.path());
+    refused(&demo, dir.path(), &["another andon uses the store", "--data-dir"]);
+    first.process.kill();
+    let again = support::Andon::start(&demo, dir.path());
+    assert!(again.process.terminate().success());
+}

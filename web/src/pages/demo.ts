@@ -27,7 +27,7 @@ class DemoPage implements Page {
   readonly title = "Faults";
   private faults: Fault[] | null = null;
   private asset: string | null = null;
-  private kind: FaultKind = "drift";
+  private kind: FaultKind = "out_of_range";
   private said: { text: string; bad: boolean } | null = null;
   private ticks = 0;
 
@@ -120,7 +120,7 @@ class DemoPage implements Page {
     const order = faultOrder(form);
     try {
       await api.injectFault(order);
-      this.said = { text: `Injected: ${order.kind.replaceAll("_", " ")} on ${order.asset}. Its alarm shows above.`, bad: false };
+      this.said = { text: `Injected: ${order.kind.replaceAll("_", " ")} on ${order.asset}. If it is noticed, its alarm shows above.`, bad: false };
     } catch (error) {
       this.said = { text: `Not injected. ${failureText(error)}.`, bad: true };
     }

@@ -29,10 +29,11 @@ function acknowledgeSelected(app: App, event: KeyboardEvent): void {
 
 function walk(event: KeyboardEvent): void {
   const row = document.activeElement?.closest<HTMLElement>("[data-row]");
-  const list = row?.parentElement;
-  if (!row || !list) return;
+  // With no row selected the first arrow selects the first row of the page.
+  const list = row?.parentElement ?? document.querySelector<HTMLElement>("main [data-row]")?.parentElement;
+  if (!list) return;
   const rows = [...list.querySelectorAll<HTMLElement>("[data-row]")];
-  const next = rows[rows.indexOf(row) + (event.key === "ArrowDown" ? 1 : -1)];
+  const next = row ? rows[rows.indexOf(row) + (event.key === "ArrowDown" ? 1 : -1)] : rows[0];
   if (!next) return;
   event.preventDefault();
   next.focus();

@@ -35,6 +35,11 @@ pub(super) async fn start(
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     let config = card(&api, &asset)?.config;
     let (from, to) = (instant("from", body.from.as_deref())?, instant("to", body.to.as_deref())?);
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        return Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")));
+    }
     let job = api.hub.training.request(config.name.clone(), from, to);
     let job = job.map_err(|busy| Problem::unavailable(busy.to_string()))?;
     Ok((StatusCode::ACCEPTED, Json(job)))

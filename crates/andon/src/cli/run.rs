@@ -38,13 +38,13 @@ pub(super) async fn serve(config: Config, plant: Option<Arc<PlantHandle>>, life:
     let listen: SocketAddr = config.http.listen;
     let started = start(config, Arc::new(SystemClock), life).await;
     let served = match started {
-        Ok(Pipeline { hub, ua }) => {
+        Ok(Pipeline { hub, ua, lock }) => {
             let store = hub.store.clone();
-            api::serve(listen, hub, plant, metrics, life).await.map(|address| (address, ua, store))
+            api::serve(listen, hub, plant, metrics, life).await.map(|address| (address, ua, store, lock))
         }
         Err(e) => Err(e),
     };
-    let (address, ua, store) = match served {
+    let (address, ua, store, _lock) = match served {
         Ok(served) => served,
         Err(e) => {
             life.stop().await;

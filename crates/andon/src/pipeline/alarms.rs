@@ -167,9 +167,9 @@ impl Alarms {
         let settings = AlarmSettings { on_delay: TROUBLE_ON_DELAY, off_delay: Duration::ZERO, hysteresis: 0.0 };
         let level = if trouble.is_some() { 1.0 } else { 0.0 };
         let input = Input::Level { time: now, level, threshold: 0.5 };
-        let describe = |asset: &AssetConfig| Occurrence {
+        let describe = |_: &AssetConfig| Occurrence {
             severity: 500,
-            message: format!("{}: {}", asset.name, trouble.as_deref().unwrap_or_default()),
+            message: trouble.unwrap_or_default(),
             contributions: Vec::new(),
         };
         self.advance(asset, condition, &settings, input, now, describe).await;
@@ -308,7 +308,7 @@ impl Occurrence {
         // Bands of ISA-18.2 use: low at the threshold, medium when a thousand times rarer; high is left to process alarms.
         let severity = (200.0 + 80.0 * (verdict.score - verdict.threshold).max(0.0)).min(666.0) as u16;
         let tags: Vec<String> = contributions.iter().map(deviation).collect();
-        let message = format!("{}: {} ({})", asset.name, tags.join(", "), verdict.mode.as_str());
+        let message = format!("{} ({})", tags.join(", "), verdict.mode.as_str());
         Self { severity, message, contributions }
     }
 

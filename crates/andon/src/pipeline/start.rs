@@ -1,7 +1,13 @@
 //! Puts the pipeline together, in the order in which it can stand a restart: store, models, alarms, stored history, and
 //! only then the sources.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::{File, TryLockError},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use andon_detect::{Artifact, detector::fits};
 use andon_plant::{AssetName, Clock, SourceName, TagKey, TagSample, Timestamp};
@@ -39,6 +45,8 @@ pub struct Pipeline {
     pub hub: Hub,
     /// Its OPC UA server.
     pub ua: UaServer,
+    /// Held as long as the pipeline lives.
+    pub lock: File,
 }
 
 /// Starts everything under `lifecycle`.
@@ -48,6 +56,7 @@ pub struct Pipeline {
 pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle) -> anyhow::Result<Pipeline> {
     let config = Arc::new(config);
     let given = given_models(&config)?;
+    let lock = lock(&config.data_dir())?;
     let store = Store::open(&config.store.url, &TaskTracker::new()).await?;
     let (training, requests) = Training::new();
     let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
@@ -80,7 +89,24 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
     lifecycle.spawn(trainer.run(requests));
     lifecycle.spawn(retain(hub.clone(), lifecycle.clone()));
     lifecycle.spawn(start_sources(hub.clone(), ua.clone(), detection, lifecycle.clone()));
-    Ok(Pipeline { hub, ua })
+    Ok(Pipeline { hub, ua, lock })
+}
+
+/// Takes the data folder for this process: two that write one history would mix it up. The system gives it free when the
+/// process ends, however it ends.
+fn lock(dir: &Path) -> anyhow::Result<File> {
+    let path = dir.join("andon.lock");
+    let taken = || format!("{} can't be made", path.display());
+    std::fs::create_dir_all(if dir.as_os_str().is_empty() { Path::new(".") } else { dir }).with_context(taken)?;
+    let file = File::create(&path).with_context(taken)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => anyhow::bail!(
+            "another andon uses the store in {}; stop it, or give this one a store (or --data-dir) of its own",
+            dir.display()
+        ),
+        Err(TryLockError::Error(e)) => Err(e).with_context(|| format!("{} can't be locked", path.display())),
+    }
 }
 
 async fn start_server(hub: &Hub, lifecycle: &Lifecycle) -> anyhow::Result<UaServer> {
