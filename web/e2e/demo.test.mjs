@@ -61,7 +61,8 @@ describe("the demo in a browser", { skip, concurrency: false }, () => {
       const trend = page.getByTestId(id);
       await trend.waitFor({ timeout: 10_000 });
       await until(`${id} has data`, 60, async () => Number(await trend.getAttribute("data-points")) >= 10);
-      await until(`${id} draws`, 10, async () => (await linePixels(trend)) > 50);
+      // On a span of ten minutes the first seconds are but a few pixels.
+      await until(`${id} draws`, 60, async () => (await linePixels(trend)) > 50);
     }
   });
 
