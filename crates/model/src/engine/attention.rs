@@ -1,0 +1,191 @@
+//! Attention of new rows over the rows in their reach, one head at a time.
+//!
+//! Keys are kept transposed, in panels as wide as a product's, so that scores are a product without a copy; values are read
+//! where they lie. A few rows' scores at a time stay in the nearest cache from the product to the weighted sum.
+
+use std::ops::Range;
+
+use super::{
+    gemm::{Sums, each_height, next_tile},
+    memory::Rows,
+    simd::{self, Job, Simd},
+};
+
+/// One head's attention for the rows `span`.
+///
+/// # Safety
+/// `run` reads `queries` and writes keys and `out` for the rows of the span, this head's columns; it reads keys and values of
+/// all rows in reach, panels being read whole; it writes rows of `scores` as wide as the reach and three panels, and of
+/// `seen`, the head's row, as many numbers as the newest row reaches.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// Queries, keys and values side by side, this head's first column of each.
+    pub(super) queries: Rows,
+    pub(super) keys: Rows,
+    pub(super) values: Rows,
+    /// This head's transposed keys: `stride` is from panel to panel.
+    pub(super) panels: Rows,
+    /// This head's first column of the weighted sums.
+    pub(super) out: Rows,
+    pub(super) scores: Rows,
+    pub(super) seen: *mut f32,
+    /// Columns of a head.
+    pub(super) width: usize,
+    pub(super) span: Range<usize>,
+    pub(super) reach: Reach,
+}
+
+/// Which rows a row attends to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    /// The first row there is.
+    pub(super) first: usize,
+    /// The end of the rows that all see, if they see the future; otherwise a row sees up to itself.
+    pub(super) end: Option<usize>,
+    /// How many rows a row sees at the most.
+    pub(super) rows: usize,
+}
+
+impl Reach {
+    #[inline(always)]
+    pub(super) fn of(self, row: usize) -> Range<usize> {
+        let end = self.end.unwrap_or(row + 1);
+        self.first.max(end.saturating_sub(self.rows))..end
+    }
+}
+
+impl Job for Head {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller answers for all rows of the span and of the reach.
+        unsafe {
+            self.transpose_keys::<S>();
+            let mut rows = self.span.clone();
+            while let Some(tile) = next_tile::<S>(&mut rows) {
+                self.attend::<S>(tile);
+            }
+        }
+    }
+}
+
+impl Head {
+    #[inline(always)]
+    unsafe fn transpose_keys<S: Simd>(&self) {
+        for row in self.span.clone() {
+            // SAFETY: a row of keys has `width` numbers for the head, a panel has `width` rows.
+            unsafe {
+                let from = self.keys.at(row as isize, 0);
+                let to = self.panels.at((row / S::PANEL) as isize, row % S::PANEL);
+                for column in 0..self.width {
+                    *to.add(column * S::PANEL) = *from.add(column);
+                }
+            }
+        }
+    }
+
+    /// A tile of rows. Scores are laid out from a panel's first row on.
+    #[inline(always)]
+    unsafe fn attend<S: Simd>(&self, tile: Range<usize>) {
+        let (first, last) = (self.reach.of(tile.start), self.reach.of(tile.end - 1));
+        let panels = first.start / S::PANEL..last.end.div_ceil(S::PANEL);
+        let base = panels.start * S::PANEL;
+        // SAFETY: scores are as wide as the panels of the reach; the caller answers for the rest.
+        unsafe {
+            for panel in panels.clone() {
+                let columns = (panel - panels.start) * S::PANEL;
+                each_height!(tile.len(), self.scores::<S>(tile.start, panel, columns));
+            }
+            for (at, row) in tile.clone().enumerate() {
+                let reach = self.reach.of(row);
+                let reach = reach.start - base..reach.end - base;
+                softmax::<S>(self.scores.at(at as isize, 0), reach.clone(), panels.len() * S::PANEL);
+                if row + 1 == self.span.end {
+                    let weights = self.scores.at(at as isize, reach.start);
+                    std::ptr::copy_nonoverlapping(weights, self.seen, reach.len());
+                }
+            }
+            for column in (0..self.width).step_by(S::PANEL) {
+                each_height!(tile.len(), self.weigh::<S>(tile.start, first.start..last.end, column, base));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn scores<S: Simd, const HEIGHT: usize, const SUMS: usize>(&self, row: usize, panel: usize, column: usize) {
+        // SAFETY: as `attend`'s.
+        unsafe {
+            let mut sums = Sums::<S, HEIGHT, SUMS>::zero();
+            let queries = (self.queries.at(row as isize, 0).cast_const(), self.queries.stride);
+            sums.add_product(queries, (self.panels.at(panel as isize, 0), S::PANEL), self.width);
+            for (at, [left, right]) in sums.total().into_iter().enumerate() {
+                let to = self.scores.at(at as isize, column);
+                S::store(to, left);
+                S::store(to.add(S::LANES), right);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn weigh<S: Simd, const HEIGHT: usize, const SUMS: usize>(
+        &self,
+        row: usize,
+        reach: Range<usize>,
+        column: usize,
+        base: usize,
+    ) {
+        // SAFETY: as `attend`'s; a panel that is wider than the head reads the numbers behind it, and drops them.
+        unsafe {
+            let mut sums = Sums::<S, HEIGHT, SUMS>::zero();
+            let weights = (self.scores.at(0, reach.start - base).cast_const(), self.scores.stride);
+            let values = (self.values.at(reach.start as isize, column).cast_const(), self.values.stride);
+            sums.add_product(weights, values, reach.len());
+            for (height, [left, right]) in sums.total().into_iter().enumerate() {
+                let to = self.out.at((row + height) as isize, column);
+                let columns = self.width - column;
+                if columns >= S::PANEL {
+                    S::store(to, left);
+                    S::store(to.add(S::LANES), right);
+                } else {
+                    let mut line = [0.0; 32];
+                    S::store(line.as_mut_ptr(), left);
+                    S::store(line.as_mut_ptr().add(S::LANES), right);
+                    std::ptr::copy_nonoverlapping(line.as_ptr(), to, columns);
+                }
+            }
+        }
+    }
+}
+
+/// Turns the scores in `reach` into weights that sum to 1, and those outside it into zeros, up to `width`.
+///
+/// # Safety
+/// The processor has `S`; `width` numbers, a multiple of the lanes, lie at `scores`.
+#[inline(always)]
+unsafe fn softmax<S: Simd>(scores: *mut f32, reach: Range<usize>, width: usize) {
+    // SAFETY: every index is below the width.
+    unsafe {
+        for column in (0..reach.start).chain(reach.end..width) {
+            *scores.add(column) = f32::MIN;
+        }
+        let mut largest = S::splat(f32::MIN);
+        for column in (0..width).step_by(S::LANES) {
+            largest = S::max(largest, S::load(scores.add(column)));
+        }
+        let largest = S::splat(S::largest(largest));
+        let mut sum = S::splat(0.0);
+        for column in (0..width).step_by(S::LANES) {
+            let weight = simd::exp::<S>(S::sub(S::load(scores.add(column)), largest));
+            sum = S::add(sum, weight);
+            S::store(scores.add(column), weight);
+        }
+        let share = S::splat(1.0 / S::sum(sum));
+        for column in (0..width).step_by(S::LANES) {
+            S::store(scores.add(column), S::mul(S::load(scores.add(column)), share));
+        }
+        for column in (0..reach.start).chain(reach.end..width) {
+            *scores.add(column) = 0.0;
+        }
+    }
+}
