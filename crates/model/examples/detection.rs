@@ -1,80 +1,116 @@
-//! How well the autoencoder detects: trains on each given series and writes plain scores for an evaluation script.
+//! How well models detect: trains on each given series and writes plain scores for an evaluation script.
 //!
-//! `detection OUT SETTINGS SERIES...` where SETTINGS is a JSON object of [`ModelSettings`] (`{}` for the defaults) and each
-//! SERIES a folder with `train.csv.gz` and `test.csv.gz` (`timestamp`, tags, optional `label`). Writes `OUT/NAME.csv`
-//! with `timestamp,score` for every row of the test; NAME is the folder's last two parts joined by `-`.
+//! `detection OUT SETTINGS SERIES...` where SETTINGS is a JSON object of [`ModelSettings`] (`{}` for the defaults) or an array
+//! of them, and each SERIES a folder with `train.csv.gz` and `test.csv.gz` (`timestamp`, tags, optional `label`). Writes
+//! `OUT/NAME.csv` with `timestamp,score` for every row of the test; NAME is the folder's last two parts joined by `-`.
 //!
 //! The score is the mean over tags of the newest row's squared residual, each in units of the tag's residual on the
-//! training rows, averaged over ten rows. Rows before the first full window get the first window's score.
+//! training rows, averaged over ten rows. The test goes on from the training rows. The scores of several models are
+//! averaged as logarithms, each less its median and in units of its deviation on the newest quarter of the training rows.
+
+mod history;
 
 use std::{fs::File, io::Write, ops::ControlFlow, path::Path, time::Instant};
 
 use andon_model::{Autoencoder, ModelSettings, Series, train};
-use andon_plant::{Fill, Tag, TagName, Timestamp, Window, windower::Row};
+use andon_plant::{Reconstruct, Window, windower::Row};
+use history::Failure;
 
 const ROWS: usize = 100;
 const SMOOTH: usize = 10;
-
-type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     let usage = "usage: detection OUT SETTINGS SERIES...";
     let out = args.next().ok_or(usage)?;
-    let settings: ModelSettings = serde_json::from_str(&args.next().ok_or(usage)?)?;
+    let settings = args.next().ok_or(usage)?;
+    let members: Vec<ModelSettings> = match serde_json::from_str(&settings) {
+        Ok(members) => members,
+        Err(_) => vec![serde_json::from_str(&settings)?],
+    };
     for folder in args {
-        one(Path::new(&folder), Path::new(&out), &settings)?;
+        one(Path::new(&folder), Path::new(&out), &members)?;
     }
     Ok(())
 }
 
-fn one(folder: &Path, out: &Path, settings: &ModelSettings) -> Result<(), Failure> {
+fn one(folder: &Path, out: &Path, members: &[ModelSettings]) -> Result<(), Failure> {
     let parts: Vec<String> = folder.iter().rev().take(2).map(|p| p.to_string_lossy().into_owned()).collect();
     let name = parts.into_iter().rev().collect::<Vec<_>>().join("-");
-    let (tags, history, _) = read(&folder.join("train.csv.gz"))?;
-    let (_, test, times) = read(&folder.join("test.csv.gz"))?;
-    let begun = Instant::now();
-    let mut model = train(std::slice::from_ref(&history), &tags, ROWS, settings, &mut |_| ControlFlow::Continue(()))?;
-    let trained = begun.elapsed();
-    let scales = scales(&residuals(&mut model, &history)?, &history);
-    let begun = Instant::now();
-    let residuals = residuals(&mut model, &test)?;
-    let per_window = begun.elapsed().as_secs_f64() * 1e3 / residuals.len() as f64;
-    let squares: Vec<f64> = residuals.iter().map(|row| mean_square(row, &scales)).collect();
+    let (_, history, _) = history::read(&folder.join("train.csv.gz"))?;
+    let (_, test, times) = history::read(&folder.join("test.csv.gz"))?;
+    let scores = members.iter().map(|settings| member(&name, folder, settings, (&history, &test)));
+    let mut scores: Vec<Vec<f64>> = scores.collect::<Result<_, _>>()?;
+    if scores.len() > 1 {
+        scores.iter_mut().for_each(|scores| *scores = ranked(scores, history.rows.len()));
+    }
     let mut file = File::create(out.join(format!("{name}.csv")))?;
     writeln!(file, "timestamp,score")?;
     for (ix, time) in times.iter().enumerate() {
-        let newest = (ix + 1).saturating_sub(ROWS).min(squares.len() - 1);
-        let some = &squares[(newest + 1).saturating_sub(SMOOTH)..=newest];
-        writeln!(file, "{time},{}", some.iter().sum::<f64>() / some.len() as f64)?;
+        let score = match &scores[..] {
+            [alone] => alone[history.rows.len() + ix],
+            several => several.iter().map(|member| member[ix]).sum(),
+        };
+        writeln!(file, "{time},{score}")?;
     }
+    Ok(())
+}
+
+/// A model's smoothed scores of the training rows and then of the test's.
+fn member(
+    name: &str,
+    folder: &Path,
+    settings: &ModelSettings,
+    (history, test): (&Series, &Series),
+) -> Result<Vec<f64>, Failure> {
+    let (tags, ..) = history::read(&folder.join("train.csv.gz"))?;
+    let begun = Instant::now();
+    let mut model = train(std::slice::from_ref(history), &tags, ROWS, settings, &mut |_| ControlFlow::Continue(()))?;
+    let trained = begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
+    let rows = [&history.rows[..], &test.rows[..]].concat();
+    let residuals = residuals(&mut model, &rows)?;
+    let per_row = begun.elapsed().as_secs_f64() * 1e3 / residuals.len() as f64;
+    let scales = scales(&residuals[..history.rows.len() + 1 - ROWS], history);
+    let squares: Vec<f64> = residuals.iter().map(|row| mean_square(row, &scales)).collect();
     let m = model.manifest();
     println!(
-        "{name}: {} tags, {} weights, {} epochs, loss {:.4} / {:.4}, trained in {:.1} s, {per_window:.3} ms a window",
+        "{name} {}: {} tags, {} weights, {} epochs, loss {:.4} / {:.4}, trained in {trained:.1} s, {per_row:.3} ms a row",
+        m.network.name(),
         tags.len(),
         m.parameters,
         m.epochs,
         m.training_loss,
         m.validation_loss,
-        trained.as_secs_f64()
     );
-    Ok(())
+    Ok((0..rows.len()).map(|row| smoothed(&squares, row)).collect())
 }
 
-/// The newest row's residual of every window at stride 1.
-fn residuals(model: &mut Autoencoder, series: &Series) -> Result<Vec<Vec<f64>>, Failure> {
-    let mut all = Vec::new();
-    let mut windows = Vec::new();
-    let last = series.rows.len() - ROWS;
-    for start in 0..=last {
-        windows.push(window(&series.rows[start..start + ROWS]));
-        if windows.len() == 64 || start == last {
-            for (w, r) in windows.iter().zip(model.reconstruct_all(&windows)?) {
-                let newest = (ROWS - 1) * w.tags;
-                all.push(w.row(ROWS - 1).iter().zip(&r.expected[newest..]).map(|(v, e)| v - e).collect());
-            }
-            windows.clear();
-        }
+/// The mean of the last scores up to row number `row`; before the first full window that window's.
+fn smoothed(squares: &[f64], row: usize) -> f64 {
+    let newest = (row + 1).saturating_sub(ROWS);
+    let some = &squares[(newest + 1).saturating_sub(SMOOTH)..=newest];
+    some.iter().sum::<f64>() / some.len() as f64
+}
+
+/// The test rows' scores as numbers that can be averaged with other models'.
+fn ranked(scores: &[f64], trained: usize) -> Vec<f64> {
+    let log = |score: &f64| (score + 1e-9).ln();
+    let mut usual: Vec<f64> = scores[trained * 3 / 4..trained].iter().map(log).collect();
+    usual.sort_by(f64::total_cmp);
+    let mean = usual.iter().sum::<f64>() / usual.len() as f64;
+    let variance = usual.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / usual.len() as f64;
+    let (median, deviation) = (usual[usual.len() / 2], variance.sqrt() + 0.1);
+    scores[trained..].iter().map(|score| (log(score) - median) / deviation).collect()
+}
+
+/// The residual of every row from the first full window on, row after row as a plant sends them.
+fn residuals(model: &mut Autoencoder, rows: &[Row]) -> Result<Vec<Vec<f64>>, Failure> {
+    let mut all = Vec::with_capacity(rows.len() + 1 - ROWS);
+    for (ix, some) in rows.windows(ROWS).enumerate() {
+        let window = window(some);
+        let expected = model.expect(&window, (ix > 0).then_some(1))?.expected;
+        all.push(window.row(ROWS - 1).iter().zip(&expected).map(|(v, e)| v - e).collect());
     }
     Ok(all)
 }
@@ -108,27 +144,4 @@ fn scales(residuals: &[Vec<f64>], history: &Series) -> Vec<f64> {
 
 fn mean_square(row: &[f64], scales: &[f64]) -> f64 {
     row.iter().zip(scales).map(|(r, s)| (r / s).abs().min(20.0).powi(2)).sum::<f64>() / row.len() as f64
-}
-
-/// Tags, rows (an empty cell holds the last value and is called missing), and the timestamps as written.
-fn read(path: &Path) -> Result<(Vec<Tag>, Series, Vec<String>), Failure> {
-    let mut csv = csv::Reader::from_reader(flate2::read::GzDecoder::new(File::open(path)?));
-    let headers = csv.headers()?.clone();
-    let columns: Vec<usize> =
-        (0..headers.len()).filter(|ix| !["timestamp", "label", "mode"].contains(&&headers[*ix])).collect();
-    let tags =
-        columns.iter().map(|ix| Ok(Tag::analog(TagName::new(&headers[*ix])?))).collect::<Result<_, Failure>>()?;
-    let (mut rows, mut times): (Vec<Row>, Vec<String>) = (Vec::new(), Vec::new());
-    for record in csv.records() {
-        let record = record?;
-        let before = rows.last().map(|r| r.values.clone());
-        let cells = columns.iter().enumerate().map(|(tag, ix)| match record[*ix].parse::<f64>() {
-            Ok(v) if v.is_finite() => (v, Fill::Measured),
-            _ => (before.as_ref().map_or(0.0, |b| b[tag]), Fill::Missing),
-        });
-        let (values, fill) = cells.unzip();
-        rows.push(Row { time: Timestamp::from_secs(rows.len() as i64), values, fill });
-        times.push(record[0].to_owned());
-    }
-    Ok((tags, Series { rows }, times))
 }

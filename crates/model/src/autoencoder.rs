@@ -1,35 +1,68 @@
-//! A trained autoencoder that reconstructs windows.
+//! A trained model that reconstructs windows.
 
-use std::{collections::HashMap, io, path::Path};
+use std::{collections::HashMap, io, path::Path, sync::Arc};
 
 use andon_plant::{
     TagName, Window,
-    reconstruct::{Reconstruct, ReconstructError, Reconstruction},
+    reconstruct::{Expectation, Reconstruct, ReconstructError, Reconstruction},
 };
 use candle_core::{Device, Tensor};
 
 use crate::{
-    architectures::{Forward, Multiscale},
-    batch::{Shape, lay, tensor_of},
+    architectures::{self, Network, NetworkKind, Pass},
+    batch::{Shape, tensor_of},
     device,
+    encode::{Encoded, Encoder, Seen},
+    engine::{Engine, EngineError, Kernel, Output, Stream, Workspace},
     layers::{Vars, VarsError},
     manifest::ModelManifest,
-    normalize::Level,
+    normalize::{Level, Leveller, Normalisation},
     weights::{self, LoadError},
 };
 
 /// Windows that go through the network together in [`Autoencoder::reconstruct_all`].
 const TOGETHER: usize = 32;
 
-/// A trained autoencoder: says what it expected of a window, in engineering units. What it may see of the window when it
-/// is asked, [`Hide`](crate::Hide) says.
-#[derive(Debug)]
+/// What the network was shown of one row, to turn its answers back into units.
+struct Shown {
+    level: Level,
+    seen: Vec<Seen>,
+}
+
+/// Rows as the network is shown them, one after another.
+struct Showing {
+    encoder: Encoder,
+    leveller: Leveller,
+}
+
+impl Showing {
+    fn new(normalisation: &Normalisation, rows: usize) -> Self {
+        Self { encoder: Encoder::new(normalisation), leveller: Leveller::new(normalisation, rows) }
+    }
+
+    /// Appends row number `row` of `window` to `cells`.
+    fn show(&mut self, normalisation: &Normalisation, window: &Window, row: usize, cells: &mut Vec<f32>) -> Shown {
+        let Encoded { values, known, seen } = self.encoder.push(normalisation, window.row(row), window.row_fill(row));
+        Shown { level: self.leveller.show(&values, &known, cells), seen }
+    }
+}
+
+/// The engine that serves the multi-scale network on a CPU.
+struct Serving {
+    workspace: Workspace,
+    /// Where the network streams: its stream, and the rows as they were shown to it.
+    stream: Option<(Stream, Showing)>,
+}
+
+/// A trained autoencoder: says what it expected of a window, in engineering units.
 pub struct Autoencoder {
-    network: Multiscale,
+    network: Box<dyn Network>,
     manifest: ModelManifest,
     /// The weights file.
     bytes: Vec<u8>,
     device: Device,
+    /// None for other kinds and on other devices: candle serves.
+    serving: Option<Serving>,
 }
 
 impl Autoencoder {
@@ -40,9 +73,14 @@ impl Autoencoder {
         tensors: HashMap<String, Tensor>,
         device: Device,
     ) -> Result<Self, VarsError> {
-        let mut vars = Vars::stored(tensors, &device);
-        let network = Multiscale::new(&mut vars, &manifest.architecture, manifest.tags.len())?;
-        Ok(Self { network, manifest, bytes, device })
+        let mut vars = Vars::stored(tensors.clone(), &device);
+        let shape = (manifest.rows, manifest.normalisation.width());
+        let network = architectures::build(manifest.network, &mut vars, &manifest.architecture, shape)?;
+        let serving = match (manifest.network, &device) {
+            (NetworkKind::Multiscale, Device::Cpu) => Some(Serving::new(&manifest, &tensors)?),
+            _ => None,
+        };
+        Ok(Self { network, manifest, bytes, device, serving })
     }
 
     /// Loads the weights at `path` that belong to `manifest`, for an asset with `tags` in this order.
@@ -91,8 +129,8 @@ impl Autoencoder {
         &self.manifest
     }
 
-    /// Reconstructs many windows, several at once: quicker than one by one. The last bits may differ from
-    /// [`Reconstruct::reconstruct`], because a matrix product of another height may sum in another order.
+    /// Reconstructs many windows, several at once: quicker than one by one where candle serves. The last bits may differ
+    /// from [`Reconstruct::reconstruct`] then, because a matrix product of another height may sum in another order.
     ///
     /// # Errors
     /// If a window has another shape or a value that is not finite.
@@ -104,71 +142,87 @@ impl Autoencoder {
         Ok(all)
     }
 
+    /// As the network sees it.
     fn shape(&self) -> Shape {
-        Shape { rows: self.manifest.rows, tags: self.manifest.tags.len() }
+        Shape { rows: self.manifest.rows, tags: self.manifest.normalisation.width() }
     }
 
-    fn pass(&self, windows: &[Window]) -> Result<Vec<Reconstruction>, ReconstructError> {
-        let Shape { rows, tags } = self.shape();
-        let passes = self.manifest.hide.passes(tags);
-        let mut cells = Vec::with_capacity(windows.len() * passes * rows * 2 * tags);
-        let mut levels = Vec::new();
+    /// Expects the newest row without a stream. A linear model looks back a few rows only.
+    fn expect_newest(&mut self, window: &Window) -> Result<Expectation, ReconstructError> {
+        if !self.manifest.network.is_linear() {
+            return Ok(self.reconstruct(window)?.newest(window.tags));
+        }
+        self.check(window)?;
+        let normalisation = &self.manifest.normalisation;
+        let (mut showing, mut cells) = (Showing::new(normalisation, window.rows), Vec::new());
+        let rows = 0..window.rows;
+        let shown = rows.map(|row| showing.show(normalisation, window, row, &mut cells)).last();
+        let width = 2 * normalisation.width();
+        let back = (self.manifest.architecture.autoregressive + 1).min(window.rows);
+        let cells = cells.split_off((window.rows - back) * width);
+        let failed = |error: candle_core::Error| ReconstructError::Failed(error.to_string());
+        let outputs = self.outputs(cells, back).map_err(failed)?.into_iter().next();
+        let Output { expected, code, .. } = outputs.ok_or_else(nothing)?;
+        let newest = &expected[(back - 1) * width / 2..];
+        let expected = self.in_units(newest, shown.as_slice());
+        Ok(Expectation { expected, code: wide(code), attention: None })
+    }
+
+    fn pass(&mut self, windows: &[Window]) -> Result<Vec<Reconstruction>, ReconstructError> {
+        let Shape { rows, tags: columns } = self.shape();
+        let mut cells = Vec::with_capacity(windows.len() * rows * 2 * columns);
+        let mut shown = Vec::with_capacity(windows.len() * rows);
         for window in windows {
             self.check(window)?;
-            levels.extend(self.lay_passes(window, &mut cells));
+            let mut showing = Showing::new(&self.manifest.normalisation, rows);
+            let normalisation = &self.manifest.normalisation;
+            shown.extend((0..rows).map(|row| showing.show(normalisation, window, row, &mut cells)));
         }
-        let (expected, codes) = self.forward(cells).map_err(|error| ReconstructError::Failed(error.to_string()))?;
-        let size = rows * tags;
-        let answers = expected.chunks_exact(passes * size).zip(codes.chunks_exact(passes)).enumerate();
+        let outputs = self.outputs(cells, rows).map_err(|error| ReconstructError::Failed(error.to_string()))?;
+        let answers = outputs.into_iter().zip(shown.chunks_exact(rows));
         Ok(answers
-            .map(|(ix, (expected, codes))| Reconstruction {
-                expected: self.collect(expected, &levels[ix * passes..(ix + 1) * passes]),
-                code: Some(mean(codes)),
-                attention: None,
+            .map(|(Output { expected, code, attention }, shown)| Reconstruction {
+                expected: self.in_units(&expected, shown),
+                code: wide(code),
+                attention: wide(attention),
             })
             .collect())
     }
 
-    /// Appends the window to `cells` once a pass; returns each pass's levels.
-    fn lay_passes(&self, window: &Window, cells: &mut Vec<f32>) -> Vec<Level> {
-        let Shape { rows, tags } = self.shape();
-        let (hide, normalisation) = (self.manifest.hide, &self.manifest.normalisation);
-        let scaled = window.values.iter().enumerate().map(|(ix, v)| normalisation.apply(ix % tags, *v));
-        let scaled: Vec<f32> = scaled.collect();
-        let one = |pass: usize| {
-            let visible = window.fill.iter().enumerate().map(|(ix, fill)| {
-                let hidden = hide.hides(pass, rows - 1 - ix / tags, ix % tags, tags);
-                if hidden || fill.is_imputed() { 0.0 } else { 1.0 }
-            });
-            let visible: Vec<f32> = visible.collect();
-            let level = Level::of(&scaled, &visible, normalisation);
-            let values: Vec<f32> = scaled.iter().enumerate().map(|(ix, v)| level.apply(ix % tags, *v)).collect();
-            lay(cells, &values, &visible, tags);
-            level
+    /// The network's answers to windows of `rows` rows laid out in `cells`.
+    fn outputs(&mut self, cells: Vec<f32>, rows: usize) -> candle_core::Result<Vec<Output>> {
+        if let Some(serving) = &mut self.serving {
+            return Ok(serving.workspace.windows(&cells).to_vec());
+        }
+        let shape = Shape { rows, ..self.shape() };
+        let windows = cells.len() / (rows * 2 * shape.tags);
+        let forward = self.network.forward(&tensor_of(cells, shape, &self.device)?, &mut Pass::Infer)?;
+        let many = |tensor: Option<Tensor>| match tensor {
+            Some(tensor) => tensor.flatten_from(1)?.to_vec2::<f32>(),
+            None => Ok(vec![Vec::new(); windows]),
         };
-        (0..hide.passes(tags)).map(one).collect()
+        let parts = (many(Some(forward.expected))?, many(forward.code)?, many(forward.attention)?);
+        let parts = parts.0.into_iter().zip(parts.1).zip(parts.2);
+        Ok(parts.map(|((expected, code), attention)| Output { expected, code, attention }).collect())
     }
 
-    /// Expected normalised values, flat, and one code a pass.
-    fn forward(&self, cells: Vec<f32>) -> candle_core::Result<(Vec<f32>, Vec<Vec<f32>>)> {
-        let Forward { expected, code } = self.network.forward(&tensor_of(cells, self.shape(), &self.device)?)?;
-        Ok((expected.flatten_all()?.to_vec1()?, code.to_vec2()?))
-    }
-
-    /// Takes each tag from the pass that hid it, back in its unit.
-    fn collect(&self, expected: &[f32], levels: &[Level]) -> Vec<f64> {
-        let Shape { rows, tags } = self.shape();
-        let size = rows * tags;
-        let cell = |ix: usize| {
-            let tag = ix % tags;
-            let pass = self.manifest.hide.pass_of(tag, tags);
-            self.manifest.normalisation.invert(tag, levels[pass].invert(tag, expected[pass * size + ix]))
-        };
-        (0..size).map(cell).collect()
+    /// Rows of answers back in the tags' units.
+    fn in_units(&self, answers: &[f32], shown: &[Shown]) -> Vec<f64> {
+        let mut expected = Vec::with_capacity(shown.len() * self.manifest.tags.len());
+        for (row, Shown { level, seen }) in answers.chunks_exact(self.shape().tags).zip(shown) {
+            let answers: Vec<f32> = row.iter().enumerate().map(|(column, v)| level.invert(column, *v)).collect();
+            let mut rest = &answers[..];
+            expected.extend(self.manifest.normalisation.scales.iter().zip(seen).map(|(scale, seen)| {
+                let (own, others) = rest.split_at(scale.width());
+                rest = others;
+                scale.expected(own, seen)
+            }));
+        }
+        expected
     }
 
     fn check(&self, window: &Window) -> Result<(), ReconstructError> {
-        let Shape { rows, tags } = self.shape();
+        let (rows, tags) = (self.manifest.rows, self.manifest.tags.len());
         let whole = window.values.len() == rows * tags && window.fill.len() == rows * tags;
         if window.rows != rows || window.tags != tags || !whole {
             return Err(ReconstructError::Shape { rows, tags, got_rows: window.rows, got_tags: window.tags });
@@ -182,7 +236,7 @@ impl Autoencoder {
 
 impl Reconstruct for Autoencoder {
     fn name(&self) -> &str {
-        &self.manifest.network
+        self.manifest.network.name()
     }
 
     fn rows(&self) -> usize {
@@ -195,12 +249,62 @@ impl Reconstruct for Autoencoder {
 
     fn reconstruct(&mut self, window: &Window) -> Result<Reconstruction, ReconstructError> {
         let mut one = self.pass(std::slice::from_ref(window))?;
-        one.pop().ok_or_else(|| ReconstructError::Failed("the network gave nothing".to_owned()))
+        one.pop().ok_or_else(nothing)
+    }
+
+    /// A causal multi-scale network streams: it is shown the new rows only, and knows of all rows since it began anew. A
+    /// cell that is filled in another way once a gap has ended was made up before and after, and shows nothing.
+    fn expect(&mut self, window: &Window, new_rows: Option<usize>) -> Result<Expectation, ReconstructError> {
+        let stream = self.serving.as_mut().and_then(|serving| serving.stream.take());
+        let Some((mut stream, mut showing)) = stream else {
+            return self.expect_newest(window);
+        };
+        let answer = self.check(window).map(|()| {
+            let normalisation = &self.manifest.normalisation;
+            let new = new_rows.filter(|new| *new <= window.rows).unwrap_or_else(|| {
+                stream.reset();
+                showing = Showing::new(normalisation, window.rows);
+                window.rows
+            });
+            let mut cells = Vec::with_capacity(new * 2 * normalisation.width());
+            let rows = window.rows - new..window.rows;
+            let shown = rows.map(|row| showing.show(normalisation, window, row, &mut cells)).last();
+            let Output { expected, code, attention } = stream.push(&cells).clone();
+            let expected = self.in_units(&expected, shown.as_slice());
+            Expectation { expected, code: wide(code), attention: wide(attention) }
+        });
+        if let Some(serving) = &mut self.serving {
+            serving.stream = Some((stream, showing));
+        }
+        answer
     }
 }
 
-fn mean(codes: &[Vec<f32>]) -> Vec<f64> {
-    let width = codes.first().map_or(0, Vec::len);
-    let sum = |ix: usize| codes.iter().map(|code| f64::from(code[ix])).sum::<f64>();
-    (0..width).map(|ix| sum(ix) / codes.len() as f64).collect()
+impl Serving {
+    fn new(manifest: &ModelManifest, tensors: &HashMap<String, Tensor>) -> Result<Self, VarsError> {
+        let flat = |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.flatten_all()?.to_vec1::<f32>()?));
+        let weights = tensors.iter().map(flat).collect::<candle_core::Result<_>>()?;
+        let shape = (manifest.rows, manifest.normalisation.width());
+        let failed = |error: EngineError| candle_core::Error::wrap(error);
+        let engine = Engine::new(&manifest.architecture, shape, &weights, Kernel::best()).map_err(failed)?;
+        let engine = Arc::new(engine);
+        let showing = || Showing::new(&manifest.normalisation, manifest.rows);
+        let stream = engine.streams().then(|| Stream::new(Arc::clone(&engine))).transpose().map_err(failed)?;
+        Ok(Self { workspace: Workspace::new(engine, 1), stream: stream.map(|stream| (stream, showing())) })
+    }
+}
+
+fn nothing() -> ReconstructError {
+    ReconstructError::Failed("the network gave nothing".to_owned())
+}
+
+/// Numbers as they leave the crate; none where there are none.
+fn wide(numbers: Vec<f32>) -> Option<Vec<f64>> {
+    (!numbers.is_empty()).then(|| numbers.into_iter().map(f64::from).collect())
+}
+
+impl std::fmt::Debug for Autoencoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Autoencoder").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
 }

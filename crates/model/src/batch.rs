@@ -4,30 +4,20 @@ use candle_core::{Device, Result, Tensor};
 
 use crate::{
     mask::MaskSettings,
-    normalize::{Level, Normalisation},
+    normalize::{Leveller, Normalisation, Scale},
     series::{Material, Place},
 };
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// The shape of a window.
+/// The shape of a window as the network sees it: what it calls a tag is a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) rows: usize,
     pub(crate) tags: usize,
 }
 
-/// Appends a window to `cells`: in each row the tags' values, zero where hidden, then their visibility.
-///
-/// `values` and `visible` are rows times tags, row-major.
-pub(crate) fn lay(cells: &mut Vec<f32>, values: &[f32], visible: &[f32], tags: usize) {
-    for (values, visible) in values.chunks_exact(tags).zip(visible.chunks_exact(tags)) {
-        cells.extend(values.iter().zip(visible).map(|(v, seen)| v * seen));
-        cells.extend_from_slice(visible);
-    }
-}
-
-/// The tensor of `cells` that [`lay`] filled: (batch, rows, 2 tags).
+/// The tensor of `cells` that [`Leveller::show`] filled: (batch, rows, 2 tags).
 pub(crate) fn tensor_of(cells: Vec<f32>, shape: Shape, device: &Device) -> Result<Tensor> {
     let batch = cells.len() / (shape.rows * 2 * shape.tags);
     Tensor::from_vec(cells, (batch, shape.rows, 2 * shape.tags), device)
@@ -71,7 +61,7 @@ impl Lessons<'_> {
     }
 
     /// Appends one window: what is shown, the truth, and what each cell counts. Noise and falsification change what is
-    /// shown and never the truth.
+    /// shown and never the truth. Levels look back beyond the window's first row, as they do while a plant runs.
     fn lesson(
         &self,
         place: Place,
@@ -81,35 +71,71 @@ impl Lessons<'_> {
         let Shape { rows, tags } = self.shape;
         let span = place.start * tags..(place.start + rows) * tags;
         let material = &self.material[place.series];
-        let known = &material.known[span.clone()];
-        let hidden = self.mask.draw(rows, tags, rng);
-        let visible: Vec<f32> = known.iter().zip(&hidden).map(|(k, h)| if *h { 0.0 } else { *k }).collect();
-        let moves = self.mask.falsify(rows, tags, rng);
-        let values = &material.values[span];
-        let shown: Vec<f32> = values.iter().zip(&moves).map(|(v, by)| v + by).collect();
-        let level = Level::of(&shown, &visible, self.normalisation);
-        let noisy: Vec<f32> = shown
-            .iter()
-            .enumerate()
-            .map(|(ix, v)| {
-                let noise: f32 = StandardNormal.sample(rng);
-                level.apply(ix % tags, *v) + self.mask.noise as f32 * noise
-            })
-            .collect();
-        lay(cells, &noisy, &visible, tags);
+        let (values, known) = (&material.values[span.clone()], &material.known[span]);
+        let owners = self.owners();
+        let count = owners.last().map_or(0, |(owner, _)| owner + 1);
+        let (hidden, moves) = (self.mask.draw(rows, count, rng), self.mask.falsify(rows, count, rng));
+        let cell = |ix: usize| ix / tags * count + owners[ix % tags].0;
+        let visible: Vec<f32> =
+            known.iter().enumerate().map(|(ix, k)| if hidden[cell(ix)] { 0.0 } else { *k }).collect();
+        let shown = self.falsified(values, &moves);
+        let (mut leveller, noise) = (self.before(place), self.mask.noise as f32);
+        for row in 0..rows {
+            let at = row * tags..(row + 1) * tags;
+            let (shown, visible) = (&shown[at.clone()], &visible[at.clone()]);
+            let level = leveller.show(shown, visible, cells);
+            let begun = cells.len() - 2 * tags;
+            for cell in &mut cells[begun..begun + tags] {
+                let draw: f32 = StandardNormal.sample(rng);
+                *cell += noise * draw;
+            }
+            truth.extend(values[at].iter().enumerate().map(|(tag, v)| level.apply(tag, *v)));
+        }
         let seen = self.mask.seen_weight as f32;
         weights.extend((0..rows * tags).map(|ix| {
             let counts = ix / tags >= place.counts_from;
-            let lesson = hidden[ix] || moves[ix] != 0.0;
-            if counts { known[ix] * if lesson { 1.0 } else { seen } } else { 0.0 }
+            let lesson = hidden[cell(ix)] || moves[cell(ix)] != 0.0;
+            if counts { known[ix] * owners[ix % tags].1 * if lesson { 1.0 } else { seen } } else { 0.0 }
         }));
-        truth.extend(values.iter().enumerate().map(|(ix, v)| level.apply(ix % tags, *v)));
+    }
+
+    /// For each column which of the tags that have columns it belongs to, and its share of that tag: a tag is hidden and
+    /// falsified as a whole, and counts as much with many columns as with one.
+    fn owners(&self) -> Vec<(usize, f32)> {
+        let tags = self.normalisation.shown().map(Scale::width).enumerate();
+        tags.flat_map(|(tag, width)| std::iter::repeat_n((tag, 1.0 / width as f32), width)).collect()
+    }
+
+    /// A window's `values` with each tag's columns falsified where its move, rows times tags that have columns, is not 0.
+    fn falsified(&self, values: &[f32], moves: &[f32]) -> Vec<f32> {
+        let mut shown = values.to_vec();
+        let mut rest = &mut shown[..];
+        for (scale, by) in std::iter::repeat_with(|| self.normalisation.shown()).flatten().zip(moves) {
+            let (columns, after) = rest.split_at_mut(scale.width());
+            if *by != 0.0 {
+                scale.falsify(*by, columns);
+            }
+            rest = after;
+        }
+        shown
+    }
+
+    /// The leveller as the rows before `place` leave it.
+    fn before(&self, place: Place) -> Leveller {
+        let Shape { rows, tags } = self.shape;
+        let material = &self.material[place.series];
+        let mut leveller = Leveller::new(self.normalisation, rows);
+        for row in place.start.saturating_sub(rows - 1)..place.start {
+            let at = row * tags..(row + 1) * tags;
+            leveller.push(&material.values[at.clone()], &material.known[at]);
+        }
+        leveller
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use andon_plant::Fill;
+    use andon_plant::{Fill, Tag, TagKind};
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -142,7 +168,34 @@ mod tests {
         assert_eq!(lessons_of(3.0), lessons_of(1e6));
         let (cells, _, weights) = lessons_of(3.0);
         assert_eq!(weights[5 * 2 + 1], 0.0);
-        assert_eq!((cells[5 * 4 + 1], cells[5 * 4 + 3]), (0.0, 0.0));
+        assert_eq!(cells[5 * 4 + 3], 0.0);
+    }
+
+    #[test]
+    fn a_state_is_hidden_and_falsified_whole_and_weighs_as_one_tag() {
+        let series = series_of((0..40).map(|s| vec![s as f64, f64::from(s % 3)]));
+        let tags = [tag("A"), Tag { kind: TagKind::Enum, ..tag("B") }];
+        let kind = (Scaling::Standard, Levelling::Drift);
+        let normalisation = Normalisation::fit(kind, std::slice::from_ref(&series), &tags).unwrap();
+        let material = [Material::new(&series, &normalisation, 10, 0.2)];
+        let mask = MaskSettings { noise: 0.0, ..MaskSettings::default() };
+        let shape = Shape { rows: 10, tags: 4 };
+        let lessons =
+            Lessons { material: &material, shape, mask: &mask, normalisation: &normalisation, device: &Device::Cpu };
+        let place = Place { series: 0, start: 0, counts_from: 0 };
+        let batch = lessons.batch(&[place; 30], &mut ChaCha8Rng::seed_from_u64(9)).unwrap();
+        let cells: Vec<f32> = batch.cells.flatten_all().unwrap().to_vec1().unwrap();
+        let weights: Vec<f32> = batch.weights.flatten_all().unwrap().to_vec1().unwrap();
+        let mut moved = 0;
+        for (ix, (row, weights)) in cells.chunks(8).zip(weights.chunks(4)).enumerate() {
+            let (shown, visible) = (&row[1..4], &row[5..8]);
+            assert!(visible.iter().all(|v| *v == visible[0]), "{row:?}");
+            let states = shown.iter().sum::<f32>();
+            assert!(states == 1.0 || (states, visible[0]) == (0.0, 0.0), "one state is shown, or none yet: {row:?}");
+            assert!(weights[1..].iter().all(|w| *w == weights[1] && *w <= 0.334), "{weights:?}");
+            moved += usize::from(visible[0] == 1.0 && shown[ix % 10 % 3] == 0.0);
+        }
+        assert!(moved > 0);
     }
 
     #[test]

@@ -3,10 +3,13 @@
 use andon_plant::TagName;
 use serde::{Deserialize, Serialize};
 
-use crate::{architectures::Architecture, mask::Hide, normalize::Normalisation};
+use crate::{
+    architectures::{Architecture, NetworkKind},
+    normalize::Normalisation,
+};
 
 /// The version of [`ModelManifest`] and of the weights' names and shapes that this program writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Everything about a model but its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,18 +17,16 @@ pub const FORMAT: u32 = 1;
 pub struct ModelManifest {
     /// [`FORMAT`] of the program that wrote it.
     pub format: u32,
-    /// The kind of network: `multiscale`.
-    pub network: String,
+    /// The kind of network.
+    pub network: NetworkKind,
     /// The tags, in the order of the windows' columns.
     pub tags: Vec<TagName>,
     /// Rows of a window.
     pub rows: usize,
-    /// The network's sizes.
+    /// The multi-scale network's parts and sizes.
     pub architecture: Architecture,
     /// How values are scaled.
     pub normalisation: Normalisation,
-    /// What is hidden from the network when it is asked.
-    pub hide: Hide,
     /// What it learned with.
     pub seed: u64,
     /// Epochs after which the kept weights were reached.

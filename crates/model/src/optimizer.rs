@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, f64::consts::PI};
 
 use candle_core::{DType, Result, Tensor, Var, backprop::GradStore};
 
-use crate::settings::TrainSettings;
+use crate::{
+    kernels::{self, Adam, Blend},
+    settings::TrainSettings,
+};
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.99;
@@ -48,19 +51,59 @@ impl AdamW {
         let rate = self.schedule.rate(self.step);
         self.step += 1;
         let shrink = (self.clip / (norm(&self.weights, gradients)? + 1e-12)).min(1.0);
-        let corrections = (1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32));
+        let step = self.step as i32;
         for state in &mut self.weights {
             let Some(gradient) = gradients.get(&state.var) else { continue };
-            // A gradient remembers the activations it came from; the moments must not keep them for ever.
-            let gradient = (gradient.detach() * shrink)?;
-            state.mean = ((&state.mean * BETA_1)? + (&gradient * (1.0 - BETA_1))?)?;
-            state.square = ((&state.square * BETA_2)? + (gradient.sqr()? * (1.0 - BETA_2))?)?;
-            let scale = ((&state.square / corrections.1)?.sqrt()? + EPSILON)?;
-            let change = ((&state.mean * (rate / corrections.0))? / scale)?;
             let keep = if state.decays { 1.0 - rate * self.decay } else { 1.0 };
-            state.var.set(&((state.var.as_tensor() * keep)? - change)?)?;
+            let (rate, factor) = (rate / (1.0 - BETA_1.powi(step)), 1.0 / (1.0 - BETA_2.powi(step)));
+            let change = Adam { keep, rate, factor, epsilon: EPSILON };
+            if kernels::fit(gradient) {
+                state.step(&gradient.contiguous()?, shrink, &change)?;
+            } else {
+                state.step_plainly(gradient, shrink, &change)?;
+            }
         }
         Ok(())
+    }
+}
+
+impl AdamW {
+    /// What it goes on from besides the weights: steps done, and copies of the two moments in the order of the weights' names.
+    pub(crate) fn state(&self) -> Result<(usize, Vec<[Tensor; 2]>)> {
+        let moments = self.weights.iter().map(|state| Ok([state.mean.copy()?, state.square.copy()?]));
+        Ok((self.step, moments.collect::<Result<_>>()?))
+    }
+
+    /// Goes on from what [`state`](Self::state) gave.
+    pub(crate) fn restore(&mut self, step: usize, moments: &[[Tensor; 2]]) -> Result<()> {
+        self.step = step;
+        for (state, [mean, square]) in self.weights.iter_mut().zip(moments) {
+            (state.mean, state.square) = (mean.copy()?, square.copy()?);
+        }
+        Ok(())
+    }
+
+    /// Changes the highest learning rate for all further steps.
+    pub(crate) fn set_rate(&mut self, highest: f64) {
+        self.schedule.highest = highest;
+    }
+}
+
+impl State {
+    fn step(&self, gradient: &Tensor, shrink: f64, change: &Adam) -> Result<()> {
+        self.mean.inplace_op2(gradient, &Blend { keep: BETA_1, shrink, squared: false })?;
+        self.square.inplace_op2(gradient, &Blend { keep: BETA_2, shrink, squared: true })?;
+        self.var.inplace_op3(&self.mean, &self.square, change)
+    }
+
+    fn step_plainly(&mut self, gradient: &Tensor, shrink: f64, change: &Adam) -> Result<()> {
+        // A gradient remembers the activations it came from; the moments must not keep them for ever.
+        let gradient = (gradient.detach() * shrink)?;
+        self.mean = ((&self.mean * BETA_1)? + (&gradient * (1.0 - BETA_1))?)?;
+        self.square = ((&self.square * BETA_2)? + (gradient.sqr()? * (1.0 - BETA_2))?)?;
+        let scale = ((&self.square * change.factor)?.sqrt()? + change.epsilon)?;
+        let moved = ((&self.mean * change.rate)? / scale)?;
+        self.var.set(&((self.var.as_tensor() * change.keep)? - moved)?)
     }
 }
 
@@ -69,7 +112,11 @@ fn norm(weights: &[State], gradients: &GradStore) -> Result<f64> {
     let mut sum = 0.0;
     for state in weights {
         if let Some(gradient) = gradients.get(&state.var) {
-            sum += gradient.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            sum += if kernels::fit(gradient) {
+                kernels::square_sum(&gradient.contiguous()?)?
+            } else {
+                gradient.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?
+            };
         }
     }
     Ok(sum.sqrt())
@@ -123,6 +170,24 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_rate_changes_the_step_and_a_restored_state_the_moments() {
+        let var = Var::new(&[[1.0f64]], &Device::Cpu).unwrap();
+        let weights = BTreeMap::from([("x".to_owned(), var.clone())]);
+        let settings = TrainSettings { weight_decay: 0.0, ..TrainSettings::default() };
+        let mut adam = AdamW::new(&weights, &settings, 10).unwrap();
+        let (step, moments) = adam.state().unwrap();
+        let mut moved = |rate| {
+            adam.set_rate(rate);
+            adam.restore(step, &moments).unwrap();
+            let before = var.to_vec2::<f64>().unwrap()[0][0];
+            adam.step(&var.as_tensor().sqr().unwrap().sum_all().unwrap().backward().unwrap()).unwrap();
+            before - var.to_vec2::<f64>().unwrap()[0][0]
+        };
+        let (whole, half) = (moved(1e-3), moved(5e-4));
+        assert!((whole - 2.0 * half).abs() < 1e-9, "{whole} {half}");
+    }
+
+    #[test]
     fn a_huge_gradient_is_cut() {
         let var = Var::new(&[[0.0f64]], &Device::Cpu).unwrap();
         let weights = BTreeMap::from([("x".to_owned(), var.clone())]);
@@ -131,5 +196,22 @@ mod tests {
         adam.step(&loss.backward().unwrap()).unwrap();
         let moment: Vec<f64> = adam.weights[0].mean.flatten_all().unwrap().to_vec1().unwrap();
         assert!((moment[0] - 0.1).abs() < 1e-9, "{moment:?}");
+    }
+
+    #[test]
+    fn plain_operations_give_the_same() {
+        let state = || {
+            let var = Var::new(&[[0.5f64, -2.0, 1.0]], &Device::Cpu).unwrap();
+            State { mean: var.ones_like().unwrap(), square: var.ones_like().unwrap(), var, decays: true }
+        };
+        let (fused, mut plain) = (state(), state());
+        let gradient = Tensor::new(&[[3.0f64, -0.1, 0.0]], &Device::Cpu).unwrap();
+        let change = Adam { keep: 0.9, rate: 0.3, factor: 1.5, epsilon: EPSILON };
+        fused.step(&gradient, 0.7, &change).unwrap();
+        plain.step_plainly(&gradient, 0.7, &change).unwrap();
+        for (x, y) in [(&fused.mean, &plain.mean), (&fused.square, &plain.square), (&fused.var, &plain.var)] {
+            let apart = (x - y).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+            assert!(apart < 1e-12, "{x} {y}");
+        }
     }
 }

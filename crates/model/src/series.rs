@@ -2,7 +2,7 @@
 
 use andon_plant::windower::Row;
 
-use crate::normalize::Normalisation;
+use crate::{encode::Encoder, normalize::Normalisation};
 
 /// Consecutive rows of one asset's grid, oldest first. Between two series there is a gap; no window spans it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -11,18 +11,29 @@ pub struct Series {
     pub rows: Vec<Row>,
 }
 
-/// The values of tag number `tag` in `rows` that the PLC itself sent.
-pub(crate) fn measured(rows: &[Row], tag: usize) -> impl Iterator<Item = f64> + '_ {
-    let cells = rows.iter().map(move |row| (row.values[tag], row.fill[tag]));
-    cells.filter(|(v, fill)| v.is_finite() && !fill.is_imputed()).map(|(v, _)| v)
+impl Series {
+    /// How many of its rows train, if `validation` of it validates after them and windows have `rows` rows. A series
+    /// shorter than one and a half windows trains wholly: what it has left to validate would cost it its last training
+    /// windows.
+    pub fn training_rows(&self, rows: usize, validation: f64) -> usize {
+        let count = self.rows.len();
+        let split = if count < need(rows) { count } else { count - (count as f64 * validation) as usize };
+        split.max(rows.min(count))
+    }
 }
 
-/// One series as the network sees it: normalised values, and 1 where a cell was measured.
+/// What the PLC itself sent of tag number `tag`.
+pub(crate) fn measured(row: &Row, tag: usize) -> Option<f64> {
+    let value = row.values[tag];
+    (value.is_finite() && !row.fill[tag].is_imputed()).then_some(value)
+}
+
+/// One series as the network sees it: columns on their training scale, and 1 where a cell was measured.
 #[derive(Debug)]
 pub(crate) struct Material {
-    /// Rows times tags, row-major; 0 where not measured.
+    /// Rows times columns, row-major; 0 where not measured.
     pub(crate) values: Vec<f32>,
-    /// Rows times tags: 1 measured, 0 not.
+    /// Rows times columns: 1 measured, 0 not.
     pub(crate) known: Vec<f32>,
     /// How many rows.
     pub(crate) rows: usize,
@@ -31,21 +42,25 @@ pub(crate) struct Material {
 }
 
 impl Material {
-    /// Normalises `series`. A series shorter than one and a half windows trains wholly: what it has left to validate
-    /// would cost it its last training windows.
+    /// Encodes `series`.
     pub(crate) fn new(series: &Series, normalisation: &Normalisation, rows: usize, validation: f64) -> Self {
-        let (values, known) = series
-            .rows
-            .iter()
-            .flat_map(|row| row.values.iter().zip(&row.fill).enumerate())
-            .map(|(tag, (value, fill))| {
-                let known = value.is_finite() && !fill.is_imputed();
-                if known { (normalisation.apply(tag, *value), 1.0) } else { (0.0, 0.0) }
-            })
-            .unzip();
-        let count = series.rows.len();
-        let split = if count < need(rows) { count } else { count - (count as f64 * validation) as usize };
-        Self { values, known, rows: count, split: split.max(rows.min(count)) }
+        let (mut values, mut known) = (Vec::new(), Vec::new());
+        let mut encoder = Encoder::new(normalisation);
+        for row in &series.rows {
+            let encoded = encoder.push(normalisation, &row.values, &row.fill);
+            values.extend(encoded.values);
+            known.extend(encoded.known);
+        }
+        Self { values, known, rows: series.rows.len(), split: series.training_rows(rows, validation) }
+    }
+}
+
+impl Material {
+    /// Its first `rows` rows, all of which train.
+    pub(crate) fn before(&self, rows: usize) -> Self {
+        let cells = self.values.len() / self.rows.max(1) * rows;
+        let (values, known) = (self.values[..cells].to_vec(), self.known[..cells].to_vec());
+        Self { values, known, rows, split: rows }
     }
 }
 
@@ -71,13 +86,15 @@ pub(crate) fn training_places(material: &[Material], rows: usize) -> Vec<Place> 
     all.collect()
 }
 
-/// Validation windows, half a window apart, `most` of them at the most. Their first rows may be training rows, which the
-/// network is shown but not asked for, so that a short validation part is used whole.
+/// Validation windows, half a window apart, `most` of them at the most. Where two windows' worth of rows validate, none
+/// of them holds a training row. Where fewer do, the first rows of some may be training rows, which the network is shown
+/// but not asked for, so that a short validation part is used whole.
 pub(crate) fn validation_places(material: &[Material], rows: usize, most: usize) -> Vec<Place> {
     let mut all = Vec::new();
     for (series, m) in material.iter().enumerate().filter(|(_, m)| m.split < m.rows && m.rows >= rows) {
         let newest = m.rows - rows;
-        let oldest = m.split.saturating_sub(rows / 2).min(newest);
+        let shown_before = if m.rows - m.split >= 2 * rows { 0 } else { rows / 2 };
+        let oldest = m.split.saturating_sub(shown_before).min(newest);
         let starts = (oldest..=newest).rev().step_by((rows / 2).max(1));
         all.extend(starts.map(|start| Place { series, start, counts_from: m.split.saturating_sub(start) }));
     }
@@ -129,7 +146,7 @@ pub(crate) mod tests {
         assert!(!places.is_empty() && places.len() <= 8);
         for p in &places {
             assert!(p.start + p.counts_from >= material[p.series].split && p.start + 100 <= material[p.series].rows);
-            assert!(p.counts_from < 100);
+            assert!(p.counts_from < 100 && (p.series != 2 || p.start >= material[2].split));
         }
         assert!(validation_places(&material, 100, 99).iter().any(|p| p.series == 0));
     }
@@ -139,6 +156,6 @@ pub(crate) mod tests {
         let mut series = series_of([vec![1.0], vec![2.0], vec![f64::NAN]]);
         series.rows[1].fill[0] = Fill::Held;
         series.rows[2].fill[0] = Fill::Missing;
-        assert_eq!(measured(&series.rows, 0).collect::<Vec<_>>(), [1.0]);
+        assert_eq!(series.rows.iter().filter_map(|row| measured(row, 0)).collect::<Vec<_>>(), [1.0]);
     }
 }

@@ -1,11 +1,15 @@
 //! Everything that can be chosen about a model, checked before use.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    architectures::Architecture,
-    mask::{Hide, MaskSettings},
+    architectures::{Architecture, LSTM_MOST_ROWS, NetworkKind},
+    loss::LossSettings,
+    mask::MaskSettings,
     normalize::{Levelling, Scaling},
+    solve::LinearSettings,
 };
 
 /// A setting can't be used.
@@ -28,14 +32,16 @@ impl SettingsError {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSettings {
-    /// The network's sizes.
+    /// Which network.
+    pub kind: NetworkKind,
+    /// The multi-scale network's parts and sizes. The baselines take those that they have, and have as many weights.
     pub architecture: Architecture,
     /// How values are scaled before the network sees them.
     pub scaling: Scaling,
-    /// What is taken out of each window by itself after that.
+    /// What is taken out of each row after that, from the rows before it.
     pub levelling: Levelling,
-    /// What is hidden from the network when it is asked.
-    pub hide: Hide,
+    /// How the linear models are solved.
+    pub linear: LinearSettings,
     /// How it is trained.
     pub training: TrainSettings,
 }
@@ -46,18 +52,25 @@ impl ModelSettings {
     /// # Errors
     /// The first setting that can't be used.
     pub fn check(&self, rows: usize) -> Result<(), SettingsError> {
-        check_sizes(&self.architecture, self.hide, rows)?;
+        check_sizes(&self.architecture, rows)?;
+        if self.kind == NetworkKind::Lstm && rows > LSTM_MOST_ROWS {
+            return Err(SettingsError::new("window", "rows", rows, "must be at most 500 where `kind` is lstm"));
+        }
+        if self.kind == NetworkKind::Var && self.architecture.autoregressive == 0 {
+            let rule = "must be at least 1 where the kind is `var`";
+            return Err(SettingsError::new("architecture", "autoregressive", 0, rule));
+        }
+        self.linear.check()?;
         self.training.check()
     }
 }
 
 /// Checks what a trained model is made of.
-pub(crate) fn check_sizes(architecture: &Architecture, hide: Hide, rows: usize) -> Result<(), SettingsError> {
+pub(crate) fn check_sizes(architecture: &Architecture, rows: usize) -> Result<(), SettingsError> {
     if !(8..=10_000).contains(&rows) {
         return Err(SettingsError::new("window", "rows", rows, "must be from 8 to 10000"));
     }
-    architecture.check()?;
-    hide.check(rows)
+    architecture.check()
 }
 
 /// How a model is trained.
@@ -80,18 +93,25 @@ pub struct TrainSettings {
     pub clip: f64,
     /// Epochs without a better validation loss after which training ends.
     pub patience: usize,
-    /// The share of each series, at its end, that validates and does not train.
+    /// The share of each series, at its end, that validates and does not train: a quarter of what calibration leaves, so
+    /// that a recording is split 60/20/20. With 0 all of it trains, for all epochs, and the last weights are kept.
     pub validation: f64,
     /// What is hidden from the network while it learns.
     pub mask: MaskSettings,
+    /// What is made small beside the error.
+    pub loss: LossSettings,
     /// The seed of initial weights, windows and masks: same data and seed, same weights on one machine's CPU.
     pub seed: u64,
+    /// A file that holds where training stands, written after each epoch. If it is there and of the same data and settings,
+    /// training goes on from it, or is done at once if it was done. It is the caller's to remove.
+    #[serde(skip)]
+    pub checkpoint: Option<PathBuf>,
 }
 
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
-            epochs: 24,
+            epochs: 12,
             windows: 256,
             batch: 16,
             learning_rate: 3e-3,
@@ -99,9 +119,11 @@ impl Default for TrainSettings {
             warmup: 0.1,
             clip: 1.0,
             patience: 8,
-            validation: 0.2,
+            validation: 0.25,
             mask: MaskSettings::default(),
+            loss: LossSettings::default(),
             seed: 0,
+            checkpoint: None,
         }
     }
 }
@@ -123,9 +145,15 @@ impl TrainSettings {
         if !(0.0..=1.0).contains(&self.warmup) {
             return Err(SettingsError::new("training", "warmup", self.warmup, "must be from 0 to 1"));
         }
-        if !(0.05..=0.5).contains(&self.validation) {
-            return Err(SettingsError::new("training", "validation", self.validation, "must be from 0.05 to 0.5"));
+        if self.validation != 0.0 && !(0.05..=0.5).contains(&self.validation) {
+            return Err(SettingsError::new(
+                "training",
+                "validation",
+                self.validation,
+                "must be 0, or from 0.05 to 0.5",
+            ));
         }
+        self.loss.check()?;
         self.mask.check()
     }
 }
@@ -148,6 +176,14 @@ mod tests {
         settings = ModelSettings::default();
         settings.training.batch = 0;
         assert_eq!(settings.check(100).unwrap_err().to_string(), "training.batch is 0: it must be at least 1");
+    }
+
+    #[test]
+    fn an_lstm_has_a_longest_window() {
+        let settings = ModelSettings { kind: NetworkKind::Lstm, ..ModelSettings::default() };
+        assert_eq!(settings.check(LSTM_MOST_ROWS), Ok(()));
+        let said = settings.check(LSTM_MOST_ROWS + 1).unwrap_err().to_string();
+        assert_eq!(said, "window.rows is 501: it must be at most 500 where `kind` is lstm");
     }
 
     #[test]

@@ -5,39 +5,47 @@ use std::{
     ops::ControlFlow,
 };
 
-use andon_plant::{Tag, TagKind, TagName};
+use andon_plant::{Tag, TagName};
 use candle_core::{DType, Device, Tensor, Var};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    architectures::{MULTISCALE, Multiscale},
+    architectures::{self, Network, Pass},
     autoencoder::Autoencoder,
     batch::{Batch, Lessons, Shape},
+    checkpoint::{self, Best, Counts, Standing},
     device,
     layers::{Vars, VarsError},
-    loss::masked_squared_error,
+    loss,
     manifest::{FORMAT, ModelManifest},
     normalize::Normalisation,
     optimizer::AdamW,
     series::{self, Material, Place, Series},
     settings::{ModelSettings, SettingsError, TrainSettings},
+    solve,
+    transfer::{self, Start, TransferError},
     weights,
 };
 
 /// Windows that validate, at the most.
 const VALIDATION_WINDOWS: usize = 96;
 
+/// Times the learning rate is halved, at the most, because the loss left the numbers.
+const HALVED: i32 = 3;
+
 /// Where training stands, after an epoch.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Epochs done.
     pub epoch: usize,
     /// Epochs there will be at the most; the time left is the time taken times (epochs - epoch) / epoch.
     pub epochs: usize,
-    /// Mean loss over this epoch's training windows, in squared normalised units.
+    /// Mean loss over this epoch's training windows, with all that is made small beside the error.
     pub training_loss: f64,
-    /// Loss over the validation windows.
+    /// Mean squared error over the validation windows, in squared normalised units; where nothing validates, the training
+    /// loss.
     pub validation_loss: f64,
 }
 
@@ -78,19 +86,17 @@ pub enum TrainError {
         /// How many.
         tags: usize,
     },
-    /// A count only rises: its values are never seen again.
-    #[error(
-        "tag `{tag}` is a counter, and this model can't learn a value that only rises; leave it out, or give its rate as an analog tag"
-    )]
-    Counter {
-        /// The tag.
-        tag: TagName,
-    },
     /// A setting can't be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The model to begin with does not fit.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// The loss left the numbers.
-    #[error("the loss is no longer a number in epoch {epoch}; halve `training.learning_rate` and train again")]
+    #[error(
+        "the loss is no longer a number in epoch {epoch}, also at an eighth of the learning rate; look for values out of all \
+         proportion in the training data, or make `training.learning_rate` much smaller"
+    )]
     NotANumber {
         /// The epoch.
         epoch: usize,
@@ -122,7 +128,8 @@ impl From<VarsError> for TrainError {
 ///
 /// The last part of each series validates and never trains; what is kept are the weights with the best validation loss.
 /// `progress` is called after each epoch and may break off. On a CPU the same data, settings and seed give the same
-/// weights, bit for bit. Enum tags are taken as numbers on a scale; counters are refused.
+/// weights, bit for bit, also where [`TrainSettings::checkpoint`] lets it go on after a kill. A loss that is no number takes
+/// training back to the last good epoch at half the learning rate, three times at the most.
 ///
 /// # Errors
 /// If the data or the settings can't be used, if the loss stops being a number, or if `progress` broke off.
@@ -133,29 +140,70 @@ pub fn train(
     settings: &ModelSettings,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Autoencoder, TrainError> {
+    train_from(None, series, tags, rows, settings, progress)
+}
+
+/// Trains as [`train`] does, but begins with what `source` has learned, which may be of an asset with other tags.
+///
+/// Its trunk is taken over. Tags that both assets have by name and kind keep their part of the maps from and to the tags;
+/// another tag begins with that of one of its kind that is left over, or with a new one if there is none.
+///
+/// # Errors
+/// As [`train`], and if `source` is of another kind or has other parts or sizes than `settings` say.
+pub fn train_from(
+    source: Option<&Autoencoder>,
+    series: &[Series],
+    tags: &[Tag],
+    rows: usize,
+    settings: &ModelSettings,
+    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Autoencoder, TrainError> {
     settings.check(rows)?;
-    keep_freed_memory();
+    source.map_or(Ok(()), |source| transfer::check(source, settings))?;
+    let _kept = keep_freed_memory();
     let normalisation = normalise(series, tags, rows, settings)?;
     let validation = settings.training.validation;
     let material: Vec<Material> = series.iter().map(|s| Material::new(s, &normalisation, rows, validation)).collect();
     let device = device::pick();
     let lessons = Lessons {
         material: &material,
-        shape: Shape { rows, tags: tags.len() },
+        shape: Shape { rows, tags: normalisation.width() },
         mask: &settings.training.mask,
         normalisation: &normalisation,
         device: &device,
     };
-    let kept = Trainer::new(&lessons, settings)?.run(progress)?;
+    if settings.kind.is_linear() {
+        let kept = solved(&lessons, settings)?;
+        return finish(kept, normalisation, (tags, rows), settings, device);
+    }
+    let training = checkpoint::training(&(settings, rows, &normalisation), &material)
+        .map_err(|error| TrainError::Failed(error.to_string()))?;
+    let trainer = Trainer::new(&lessons, settings, training)?;
+    if let Some(source) = source {
+        trainer.begin_with(&Start::new(source, &normalisation, &device)?)?;
+    }
+    let kept = trainer.run(progress)?;
     finish(kept, normalisation, (tags, rows), settings, device)
 }
 
-/// A training step allocates and frees the same tensors each time, tens of megabytes in all, and glibc gives them back to
-/// the system in between: page faults are then more than half of the time. glibc raises its limit for that to twice the
-/// largest block it has seen freed, so a block is freed here; with another allocator this does nothing.
-fn keep_freed_memory() {
+/// Keeps the allocator from giving memory back, as long as what this returns is held.
+///
+/// A training step allocates and frees the same tensors each time, hundreds of megabytes in all, and glibc gives them back
+/// to the system in between: page faults are then more than half of the time. glibc raises its limit for single blocks to
+/// the largest it has seen freed, so a block is freed here; and it gives back only what lies at the end of its memory, so
+/// a block is held there. With another allocator this does nothing. None of the blocks is written to: they take no memory,
+/// and where there is no room for one, training is slower.
+fn keep_freed_memory() -> impl Drop {
     const BLOCK: usize = 24 << 20;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(BLOCK)));
+    const BLOCKS: usize = 16;
+    let block = |bytes| {
+        let mut block = Vec::<u8>::new();
+        let _ = block.try_reserve_exact(bytes);
+        std::hint::black_box(block)
+    };
+    drop(block(BLOCK));
+    let _room: Vec<Vec<u8>> = (0..BLOCKS).map(|_| block(BLOCK - (1 << 20))).collect();
+    block(1 << 20)
 }
 
 /// Checks the data and finds the scales.
@@ -168,9 +216,6 @@ fn normalise(
     if tags.is_empty() {
         return Err(TrainError::NoTags);
     }
-    if let Some(counter) = tags.iter().find(|tag| tag.kind == TagKind::Counter) {
-        return Err(TrainError::Counter { tag: counter.name.clone() });
-    }
     let widths = series.iter().flat_map(|s| &s.rows).map(|row| row.values.len().min(row.fill.len()));
     if let Some(found) = widths.into_iter().find(|width| *width != tags.len()) {
         return Err(TrainError::Width { expected: tags.len(), found });
@@ -182,75 +227,150 @@ fn normalise(
     }
     let normalisation = Normalisation::fit((settings.scaling, settings.levelling), series, tags)
         .map_err(|never| TrainError::AllMissing { tag: never.0 })?;
-    if normalisation.scales.iter().all(|scale| scale.constant) {
+    if normalisation.width() == 0 {
         return Err(TrainError::AllConstant { tags: tags.len() });
     }
+    let constant: Vec<&str> = normalisation.constant().map(TagName::as_str).collect();
+    if !constant.is_empty() {
+        tracing::warn!("tags that stand still in the training data are not learned: {}", constant.join(", "));
+    }
     Ok(normalisation)
-}
-
-/// The best weights so far.
-struct Kept {
-    weights: BTreeMap<String, Tensor>,
-    at: Progress,
 }
 
 struct Trainer<'a> {
     lessons: &'a Lessons<'a>,
     settings: &'a TrainSettings,
-    network: Multiscale,
+    /// The training's name in its checkpoint.
+    training: String,
+    network: Box<dyn Network>,
     vars: BTreeMap<String, Var>,
+    remembered: BTreeMap<String, Var>,
+    optimizer: AdamW,
     places: Vec<Place>,
     validation: Vec<Batch>,
     rng: ChaCha8Rng,
 }
 
 impl<'a> Trainer<'a> {
-    fn new(lessons: &'a Lessons<'a>, settings: &'a ModelSettings) -> Result<Self, TrainError> {
+    fn new(lessons: &'a Lessons<'a>, settings: &'a ModelSettings, name: String) -> Result<Self, TrainError> {
         let training = &settings.training;
         let rows = lessons.shape.rows;
         let mut vars = Vars::fresh(generator(training.seed, 0), DType::F32, lessons.device);
-        let network = Multiscale::new(&mut vars, &settings.architecture, lessons.shape.tags)?;
+        let shape = (rows, lessons.shape.tags);
+        let network = architectures::build(settings.kind, &mut vars, &settings.architecture, shape)?;
+        let (mut vars, mut remembered) = vars.made();
+        if let Some(solved) = vars.remove(solve::AUTOREGRESSIVE) {
+            let older: Vec<Material> = lessons.material.iter().map(|m| m.before(m.split)).collect();
+            let lags = settings.architecture.autoregressive;
+            let weights = solve::autoregression(&older, (lessons.shape.tags, lags), settings.linear.ridge)?;
+            solved.set(&weights[solve::AUTOREGRESSIVE].to_device(lessons.device)?)?;
+            remembered.insert(solve::AUTOREGRESSIVE.to_owned(), solved);
+        }
         let mut rng = generator(training.seed, 1);
         let places = series::validation_places(lessons.material, rows, VALIDATION_WINDOWS);
         let validation = places.chunks(training.batch).map(|some| lessons.batch(some, &mut rng));
+        let steps = training.epochs * training.windows.div_ceil(training.batch);
         Ok(Self {
             lessons,
             settings: training,
+            training: name,
             network,
-            vars: vars.trainable(),
+            optimizer: AdamW::new(&vars, training, steps)?,
+            vars,
+            remembered,
             places: series::training_places(lessons.material, rows),
             validation: validation.collect::<Result<_, _>>()?,
             rng: generator(training.seed, 2),
         })
     }
 
-    fn run(mut self, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Kept, TrainError> {
-        let steps = self.settings.epochs * self.settings.windows.div_ceil(self.settings.batch);
-        let mut optimizer = AdamW::new(&self.vars, self.settings, steps)?;
-        let mut kept: Option<Kept> = None;
-        for epoch in 1..=self.settings.epochs {
-            let training_loss = self.epoch(&mut optimizer)?;
-            let validation_loss = self.validate()?;
+    /// Puts what was learned elsewhere into the fresh weights.
+    fn begin_with(&self, start: &Start) -> Result<(), TrainError> {
+        self.vars.iter().chain(&self.remembered).try_for_each(|(name, var)| start.put(name, var))
+    }
+
+    fn run(mut self, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>) -> Result<Best, TrainError> {
+        let mut good = self.begin()?;
+        while !self.is_done(&good) {
+            let epoch = good.counts.epoch + 1;
+            let training_loss = self.epoch()?;
+            let validation_loss = self.validate()?.unwrap_or(training_loss);
             if !(training_loss.is_finite() && validation_loss.is_finite()) {
-                return Err(TrainError::NotANumber { epoch });
+                if good.counts.halved == HALVED {
+                    tracing::warn!(epoch, "the loss is no longer a number: training ends");
+                    return good.best.ok_or(TrainError::NotANumber { epoch });
+                }
+                good.counts.halved += 1;
+                tracing::warn!(epoch, "the loss is no longer a number: back one epoch, at half the learning rate");
+                self.back_to(&good)?;
+                continue;
             }
             let at = Progress { epoch, epochs: self.settings.epochs, training_loss, validation_loss };
             tracing::debug!(epoch, training_loss, validation_loss, "an epoch of training is done");
-            if kept.as_ref().is_none_or(|best| validation_loss < best.at.validation_loss) {
-                kept = Some(Kept { weights: copy(&self.vars)?, at });
-            }
+            good = self.standing(at, good)?;
+            self.keep(&good);
             if progress(&at).is_break() {
                 return Err(TrainError::Cancelled { epoch });
             }
-            if kept.as_ref().is_some_and(|best| epoch - best.at.epoch >= self.settings.patience) {
-                break;
-            }
         }
-        kept.ok_or(TrainError::NotANumber { epoch: 0 })
+        good.best.ok_or(TrainError::NotANumber { epoch: 0 })
+    }
+
+    /// Where the checkpoint says that this training stands; else its beginning.
+    fn begin(&mut self) -> Result<Standing, TrainError> {
+        let path = self.settings.checkpoint.as_deref();
+        if let Some(kept) = path.and_then(|path| Standing::load(path, &self.training, self.lessons.device)) {
+            tracing::info!(epoch = kept.counts.epoch, "training goes on where it was left");
+            self.back_to(&kept)?;
+            self.rng.set_word_pos(kept.counts.word.into());
+            return Ok(kept);
+        }
+        let weights = copy(self.vars.iter().chain(&self.remembered))?;
+        let (_, moments) = self.optimizer.state()?;
+        Ok(Standing { counts: Counts::default(), weights, moments, best: None })
+    }
+
+    fn is_done(&self, good: &Standing) -> bool {
+        let epoch = good.counts.epoch;
+        let patience = self.settings.patience;
+        epoch >= self.settings.epochs || good.best.as_ref().is_some_and(|best| epoch - best.at.epoch >= patience)
+    }
+
+    /// Where training stands now, an epoch after `before`.
+    fn standing(&self, at: Progress, before: Standing) -> Result<Standing, TrainError> {
+        let weights = copy(self.vars.iter().chain(&self.remembered))?;
+        let better = |best: &Best| self.validation.is_empty() || at.validation_loss < best.at.validation_loss;
+        let best = match before.best {
+            Some(best) if !better(&best) => best,
+            _ => Best { at, weights: weights.clone() },
+        };
+        let (step, moments) = self.optimizer.state()?;
+        let counts =
+            Counts { epoch: at.epoch, step, halved: before.counts.halved, word: self.rng.get_word_pos() as u64 };
+        Ok(Standing { counts, weights, moments, best: Some(best) })
+    }
+
+    /// Writes the checkpoint. Without one training goes on all the same.
+    fn keep(&self, good: &Standing) {
+        let Some(path) = &self.settings.checkpoint else { return };
+        if let Err(e) = good.save(path, &self.training) {
+            tracing::warn!("{}: {e}; a training that is killed begins anew", path.display());
+        }
+    }
+
+    /// Takes back weights, moments and learning rate, but not the generator: the next epoch draws other windows.
+    fn back_to(&mut self, good: &Standing) -> Result<(), TrainError> {
+        for (name, var) in self.vars.iter().chain(&self.remembered) {
+            let weight = good.weights.get(name).ok_or_else(|| VarsError::Missing(name.clone()))?;
+            var.set(weight)?;
+        }
+        self.optimizer.restore(good.counts.step, &good.moments)?;
+        self.optimizer.set_rate(self.settings.learning_rate * 0.5f64.powi(good.counts.halved));
+        Ok(())
     }
 
     /// Goes through one sample of windows; the mean loss. Stops where the loss is not a number.
-    fn epoch(&mut self, optimizer: &mut AdamW) -> Result<f64, TrainError> {
+    fn epoch(&mut self) -> Result<f64, TrainError> {
         let (mut sum, mut steps) = (0.0, 0.0);
         let mut left = self.settings.windows;
         while left > 0 {
@@ -259,28 +379,55 @@ impl<'a> Trainer<'a> {
             let places: Vec<Place> =
                 (0..count).map(|_| self.places[self.rng.random_range(0..self.places.len())]).collect();
             let batch = self.lessons.batch(&places, &mut self.rng)?;
-            let loss = loss_of(&self.network, &batch)?;
+            let forward = self.network.forward(&batch.cells, &mut Pass::Train(&mut self.rng))?;
+            let loss = loss::total(&forward, &batch, &self.settings.loss)?;
             let value = f64::from(loss.to_scalar::<f32>()?);
             if !value.is_finite() {
                 return Ok(value);
             }
-            optimizer.step(&loss.backward()?)?;
+            self.optimizer.step(&loss.backward()?)?;
             (sum, steps) = (sum + value, steps + 1.0);
         }
         Ok(sum / steps)
     }
 
-    fn validate(&self) -> Result<f64, TrainError> {
-        let mut sum = 0.0;
-        for batch in &self.validation {
-            sum += f64::from(loss_of(&self.network, batch)?.to_scalar::<f32>()?);
-        }
-        Ok(sum / self.validation.len().max(1) as f64)
+    /// None where nothing validates.
+    fn validate(&self) -> Result<Option<f64>, TrainError> {
+        let error = mean_error(&*self.network, &self.validation)?;
+        Ok((!self.validation.is_empty()).then_some(error))
     }
 }
 
-fn loss_of(network: &Multiscale, batch: &Batch) -> candle_core::Result<Tensor> {
-    masked_squared_error(&network.forward(&batch.cells)?.expected, &batch.truth, &batch.weights)
+/// A linear model's weights, from all rows; its losses are those of the weights that the training rows alone give.
+fn solved(lessons: &Lessons, settings: &ModelSettings) -> Result<Best, TrainError> {
+    let columns = lessons.shape.tags;
+    let older: Vec<Material> = lessons.material.iter().map(|m| m.before(m.split)).collect();
+    let tried = solve::solve(&older, columns, settings)?.into_iter().collect();
+    let shape = (lessons.shape.rows, columns);
+    let mut vars = Vars::stored(tried, lessons.device);
+    let network = architectures::build(settings.kind, &mut vars, &settings.architecture, shape)?;
+    let mut rng = generator(settings.training.seed, 1);
+    let mut loss = |places: Vec<Place>| -> Result<f64, TrainError> {
+        let batches = places.chunks(settings.training.batch).map(|some| lessons.batch(some, &mut rng));
+        mean_error(&*network, &batches.collect::<Result<Vec<_>, _>>()?)
+    };
+    let training = series::training_places(lessons.material, lessons.shape.rows);
+    let step = training.len().div_ceil(VALIDATION_WINDOWS).max(1);
+    let training_loss = loss(training.into_iter().step_by(step).collect())?;
+    let validation_loss = loss(series::validation_places(lessons.material, lessons.shape.rows, VALIDATION_WINDOWS))?;
+    let at = Progress { epoch: 1, epochs: 1, training_loss, validation_loss };
+    Ok(Best { at, weights: solve::solve(lessons.material, columns, settings)? })
+}
+
+/// The mean squared error over batches; 0 where there are none.
+fn mean_error(network: &dyn Network, batches: &[Batch]) -> Result<f64, TrainError> {
+    let mut sum = 0.0;
+    for batch in batches {
+        let expected = network.forward(&batch.cells, &mut Pass::Infer)?.expected;
+        let error = loss::masked_squared_error(&expected, &batch.truth, &batch.weights)?;
+        sum += f64::from(error.to_scalar::<f32>()?);
+    }
+    Ok(sum / batches.len().max(1) as f64)
 }
 
 /// One of a seed's independent generators.
@@ -290,12 +437,12 @@ fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     rng
 }
 
-fn copy(vars: &BTreeMap<String, Var>) -> candle_core::Result<BTreeMap<String, Tensor>> {
-    vars.iter().map(|(name, var)| Ok((name.clone(), var.as_tensor().copy()?.detach()))).collect()
+fn copy<'a>(vars: impl Iterator<Item = (&'a String, &'a Var)>) -> candle_core::Result<BTreeMap<String, Tensor>> {
+    vars.map(|(name, var)| Ok((name.clone(), var.as_tensor().copy()?.detach()))).collect()
 }
 
 fn finish(
-    kept: Kept,
+    kept: Best,
     normalisation: Normalisation,
     (tags, rows): (&[Tag], usize),
     settings: &ModelSettings,
@@ -304,12 +451,11 @@ fn finish(
     let bytes = weights::serialize(&kept.weights)?;
     let manifest = ModelManifest {
         format: FORMAT,
-        network: MULTISCALE.to_owned(),
+        network: settings.kind,
         tags: tags.iter().map(|tag| tag.name.clone()).collect(),
         rows,
         architecture: settings.architecture.clone(),
         normalisation,
-        hide: settings.hide,
         seed: settings.training.seed,
         epochs: kept.at.epoch,
         training_loss: kept.at.training_loss,
@@ -319,4 +465,61 @@ fn finish(
     };
     let tensors: HashMap<String, Tensor> = kept.weights.into_iter().collect();
     Ok(Autoencoder::new(manifest, bytes, tensors, device)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        normalize::{Levelling, Scaling},
+        series::tests::{series_of, tag},
+    };
+
+    /// Hands `check` a trainer of one small tag.
+    fn with_trainer(epochs: usize, check: impl FnOnce(Trainer)) {
+        let series = series_of((0..200).map(|t| vec![(f64::from(t) / 5.0).sin()]));
+        let kind = (Scaling::Standard, Levelling::Nothing);
+        let normalisation = Normalisation::fit(kind, std::slice::from_ref(&series), &[tag("A")]).unwrap();
+        let material = [Material::new(&series, &normalisation, 16, 0.25)];
+        let mut settings = ModelSettings::default();
+        (settings.training.windows, settings.training.epochs) = (32, epochs);
+        let (mask, device) = (&settings.training.mask, &Device::Cpu);
+        let shape = Shape { rows: 16, tags: 1 };
+        let lessons = Lessons { material: &material, shape, mask, normalisation: &normalisation, device };
+        check(Trainer::new(&lessons, &settings, "test".to_owned()).unwrap());
+    }
+
+    fn poison(weights: &BTreeMap<String, Var>) {
+        weights.values().for_each(|weight| weight.set(&(weight.as_tensor() * f64::NAN).unwrap()).unwrap());
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_leads_back_one_epoch_at_half_the_rate() {
+        with_trainer(2, |mut trainer| {
+            let mut good = trainer.begin().unwrap();
+            poison(&trainer.vars);
+            assert!(trainer.epoch().unwrap().is_nan());
+            good.counts.halved = 2;
+            trainer.back_to(&good).unwrap();
+            assert_eq!(trainer.optimizer.state().unwrap().0, 0);
+            assert!(trainer.epoch().unwrap().is_finite());
+        });
+    }
+
+    #[test]
+    fn the_good_epochs_before_a_loss_that_stays_no_number_are_kept() {
+        with_trainer(9, |trainer| {
+            let weights = trainer.vars.clone();
+            let mut last = 0;
+            let kept = trainer.run(&mut |at| {
+                last = at.epoch;
+                poison(&weights);
+                ControlFlow::Continue(())
+            });
+            let kept = kept.unwrap();
+            let weights = kept.weights.values().map(|w| w.sum_all().unwrap().to_scalar::<f32>().unwrap());
+            assert!(weights.into_iter().all(f32::is_finite) && kept.at.epoch <= last);
+            assert_eq!(last, 1 + HALVED as usize, "each epoch but the first is the second try");
+        });
+    }
 }

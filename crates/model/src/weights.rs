@@ -26,12 +26,6 @@ pub enum LoadError {
         /// The manifest's format.
         found: u32,
     },
-    /// It is a network this program does not know.
-    #[error("the model's network is `{found}`, this program knows `multiscale`; train the model anew")]
-    Network {
-        /// The manifest's network.
-        found: String,
-    },
     /// It was trained on other tags, or on the same in another order.
     #[error("the model was trained on other tags: {difference}; name the tags as in training, or train the model anew")]
     Tags {
@@ -86,9 +80,6 @@ pub(crate) fn check(manifest: &ModelManifest, tags: &[TagName]) -> Result<(), Lo
     if manifest.format != FORMAT {
         return Err(LoadError::Format { found: manifest.format });
     }
-    if manifest.network != crate::architectures::MULTISCALE {
-        return Err(LoadError::Network { found: manifest.network.clone() });
-    }
     if let Some(difference) = difference(&manifest.tags, tags) {
         return Err(LoadError::Tags { difference });
     }
@@ -99,7 +90,7 @@ pub(crate) fn check(manifest: &ModelManifest, tags: &[TagName]) -> Result<(), Lo
     if let Some(bad) = scales.iter().find(|s| !(s.span.is_finite() && s.span > 0.0 && s.offset.is_finite())) {
         return Err(LoadError::Manifest(format!("tag `{}` has offset {} and span {}", bad.tag, bad.offset, bad.span)));
     }
-    crate::settings::check_sizes(&manifest.architecture, manifest.hide, manifest.rows)?;
+    crate::settings::check_sizes(&manifest.architecture, manifest.rows)?;
     Ok(())
 }
 

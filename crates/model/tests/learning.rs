@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as its tests do")]
 
-use std::{ops::ControlFlow, time::Instant};
+use std::{ops::ControlFlow, path::Path, time::Instant};
 
-use andon_model::{Autoencoder, LoadError, ModelSettings, Progress, Series, TrainError, train};
-use andon_plant::{Fill, Reconstruct, Tag, TagKind, TagName, Timestamp, Window, windower::Row};
+use andon_model::{Autoencoder, LoadError, ModelSettings, NetworkKind, Progress, Series, TrainError, train};
+use andon_plant::{Fill, Range, Reconstruct, Tag, TagKind, TagName, Timestamp, Window, windower::Row};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -109,6 +109,7 @@ fn it_learns_normal_operation_and_reconstructs_what_it_has_not_learned_from() {
 fn most_of_a_fault_on_one_tag_stays_in_the_residual() {
     let mut model = learn(&plant(1_500, 1), &plant_tags(), &quick(7, 12)).0.unwrap();
     let normal = plant(400, 3);
+    let mut shares = Vec::new();
     for (tag, size) in [(0, 15.0), (1, 3.0), (2, 300.0), (3, 4.0)] {
         let mut faulty = normal.clone();
         faulty.rows[200..220].iter_mut().for_each(|row| row.values[tag] += size);
@@ -122,8 +123,9 @@ fn most_of_a_fault_on_one_tag_stays_in_the_residual() {
             .sum();
         let share = left / (20.0 * f64::powi(size, 2));
         println!("tag {tag}: {:.0} % of the fault's energy is left", share * 100.0);
-        assert!(share >= 0.5, "tag {tag}: {share}");
+        shares.push(share);
     }
+    assert!(shares.iter().sum::<f64>() / 4.0 >= 0.6 && shares.iter().all(|share| *share >= 0.4), "{shares:?}");
 }
 
 #[test]
@@ -136,18 +138,94 @@ fn a_seed_gives_the_same_weights_bit_for_bit_and_another_seed_others() {
 }
 
 #[test]
-fn a_constant_tag_neither_kills_training_nor_explodes() {
+fn a_constant_tag_is_left_out_listed_and_expected_to_stand_still() {
     let mut series = plant(300, 1);
     let tags = tags(&["A", "B", "Constant"]);
     series.rows.iter_mut().for_each(|row| *row = self::row(0, vec![row.values[0], row.values[1], 500.0]));
     let mut model = learn(&series, &tags, &quick(1, 3)).0.unwrap();
+    assert!(model.manifest().normalisation.constant().eq([&tags[2].name]));
     let usual = newest(&mut model, &series);
-    assert!(usual.iter().all(|(_, expected)| (expected[2] - 500.0).abs() < 2.0), "{:?}", usual[0]);
     series.rows.iter_mut().for_each(|row| row.values[2] = 1e9);
-    for (_, expected) in newest(&mut model, &series) {
-        assert!(expected.iter().all(|e| e.is_finite()) && (expected[2] - 500.0).abs() < 100.0, "{expected:?}");
-        assert!((expected[0] - 20.0).abs() < 50.0, "{expected:?}");
+    for ((_, usual), (_, expected)) in usual.iter().zip(newest(&mut model, &series)) {
+        assert_eq!(*usual, expected, "a tag that is left out is not shown either");
+        assert_eq!(expected[2], 500.0);
     }
+}
+
+/// A machine that fills, works and empties in turn: its step, a counter of pieces that wraps at 1000 while it works, and a flow.
+fn machine(count: usize) -> (Series, Vec<Tag>) {
+    let mut pieces = 0;
+    let rows = (0..count).map(|t| {
+        let step = [3.0, 20.0, 7.0][t / 6 % 3];
+        pieces += if step == 20.0 { 4 } else { 0 };
+        row(t, vec![step, f64::from(pieces % 1000), if step == 3.0 { 5.0 } else { 0.1 * (t % 5) as f64 }])
+    });
+    let series = Series { rows: rows.collect() };
+    let mut tags = tags(&["Step", "Pieces", "Flow"]);
+    (tags[0].kind, tags[1].kind) = (TagKind::Enum, TagKind::Counter);
+    tags[1].range = Range::new(0.0, 999.0).ok();
+    (series, tags)
+}
+
+#[test]
+fn a_step_and_a_counter_are_learned_and_their_faults_show() {
+    let (series, tags) = machine(1_200);
+    let mut model = learn(&series, &tags, &quick(3, 8)).0.unwrap();
+    let residuals = |model: &mut Autoencoder, series: &Series, tag: usize| -> Vec<f64> {
+        newest(model, series).iter().map(|(value, expected)| (value[tag] - expected[tag]).abs()).collect()
+    };
+    let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
+    let (normal, _) = machine(500);
+    let usual = [0, 1].map(|tag| mean(&residuals(&mut model, &normal, tag)));
+    let mut faulty = normal.clone();
+    let working: Vec<usize> = (200..400).filter(|t| t / 6 % 3 == 1).collect();
+    working.iter().for_each(|t| faulty.rows[*t].values[0] = 99.0);
+    let strange: Vec<f64> = residuals(&mut model, &faulty, 0);
+    let strange = mean(&working.iter().map(|t| strange[t + 1 - ROWS]).collect::<Vec<_>>());
+    let mut faulty = normal.clone();
+    (300..500).for_each(|t| faulty.rows[t].values[1] = faulty.rows[300].values[1]);
+    let stuck = residuals(&mut model, &faulty, 1);
+    let stuck = mean(&working.iter().filter(|t| **t > 300).map(|t| stuck[t + 1 - ROWS]).collect::<Vec<_>>());
+    println!("usual residuals {usual:.3?}; a strange step {strange:.3}, a stuck counter {stuck:.3}");
+    assert_eq!(strange, 1.0);
+    assert!(usual[0] < 0.4 && usual[1] < 1.5 && stuck > 2.0 * usual[1], "{usual:?} {stuck}");
+}
+
+#[test]
+fn a_training_that_was_killed_goes_on_bit_for_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let series = plant(200, 1);
+    let mut settings = quick(1, 4);
+    settings.training.windows = 32;
+    settings.architecture.batch_norm = true;
+    let whole = learn(&series, &plant_tags(), &settings).0.unwrap();
+    settings.training.checkpoint = Some(dir.path().join("checkpoint.safetensors"));
+    let until = |last: usize, settings: &ModelSettings| {
+        let mut epochs = Vec::new();
+        let model = train(std::slice::from_ref(&series), &plant_tags(), ROWS, settings, &mut |p| {
+            epochs.push(p.epoch);
+            if p.epoch == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        (epochs, model)
+    };
+    assert!(matches!(until(2, &settings), (_, Err(TrainError::Cancelled { epoch: 2 }))));
+    let (epochs, model) = until(9, &settings);
+    assert_eq!(epochs, [3, 4]);
+    assert_eq!(model.unwrap().manifest(), whole.manifest());
+    let (epochs, model) = until(9, &settings);
+    assert!(epochs.is_empty(), "it was done");
+    assert_eq!(model.unwrap().manifest(), whole.manifest());
+    settings.training.seed = 2;
+    assert_eq!(until(1, &settings).0, [1], "another training's checkpoint is passed over");
+}
+
+#[test]
+fn without_validation_all_rows_train_for_all_epochs() {
+    let mut settings = quick(1, 2);
+    settings.training.validation = 0.0;
+    let (model, progress) = learn(&plant(60, 1), &plant_tags(), &settings);
+    assert_eq!(model.unwrap().manifest().epochs, 2);
+    assert!(progress.iter().all(|p| p.validation_loss == p.training_loss));
 }
 
 #[test]
@@ -183,6 +261,24 @@ fn a_saved_model_answers_the_same_bit_for_bit() {
 }
 
 #[test]
+fn the_baselines_learn_and_answer_the_same_when_loaded() {
+    let series = plant(300, 1);
+    for kind in [NetworkKind::Dense, NetworkKind::Lstm, NetworkKind::Vae] {
+        let mut settings = ModelSettings { kind, ..quick(1, 4) };
+        settings.training.windows = 96;
+        let (model, progress) = learn(&series, &plant_tags(), &settings);
+        let mut model = model.unwrap();
+        let (first, last) = (progress[0].training_loss, progress[3].training_loss);
+        assert!(last < 0.9 * first, "{kind:?}: {first} became {last}");
+        let (manifest, bytes) = (model.manifest().clone(), model.weights().to_vec());
+        let mut loaded = Autoencoder::from_bytes(manifest, bytes, Path::new("it"), &names(&plant_tags())).unwrap();
+        let window = window(&series.rows[100..140]);
+        assert_eq!(model.reconstruct(&window).unwrap(), loaded.reconstruct(&window).unwrap());
+        assert_eq!(model.name(), kind.name());
+    }
+}
+
+#[test]
 fn a_model_that_does_not_fit_is_refused_with_what_differs_and_the_mend() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("weights.safetensors");
@@ -202,10 +298,10 @@ fn a_model_that_does_not_fit_is_refused_with_what_differs_and_the_mend() {
     assert!(said(good.clone(), &own[..4]).contains("it needs `Running`, which is not there"));
     let mut other = good.clone();
     other.format = 99;
-    assert_eq!(said(other, &own), "the model's format is 99, this program reads 1; train the model anew");
+    assert_eq!(said(other, &own), "the model's format is 99, this program reads 2; train the model anew");
     let mut other = good.clone();
     other.architecture.embed = 7;
-    assert!(said(other, &own).contains("weight `embedding.weight` has shape [10, 32]"));
+    assert!(said(other, &own).contains("weight `embedding.weight` has shape [12, 16]"));
     std::fs::write(&path, b"something else").unwrap();
     assert!(matches!(Autoencoder::load(good, &path, &own), Err(LoadError::Checksum { .. })));
 }
@@ -217,9 +313,6 @@ fn data_that_can_t_be_learned_is_refused_with_the_remedy() {
         said(&plant(59, 1), &plant_tags()),
         "the longest stretch without a gap has 59 rows, training needs 60; collect more history, or make the window shorter"
     );
-    let mut counter = plant_tags();
-    counter[3].kind = TagKind::Counter;
-    assert!(said(&plant(100, 1), &counter).starts_with("tag `Level` is a counter"));
     let mut missing = plant(100, 1);
     missing.rows.iter_mut().for_each(|row| row.fill[1] = Fill::Missing);
     assert!(said(&missing, &plant_tags()).starts_with("tag `Flow` was never measured"));
@@ -284,4 +377,45 @@ fn cost_of_the_defaults() {
         "{} weights, {trained:.1} s for the best epoch {}, one window {:.3} ms median, {:.3} ms p99",
         m.parameters, m.epochs, times[250], times[495]
     );
+}
+
+#[test]
+fn a_linear_model_is_solved_in_one_go_and_loads_again() {
+    let dir = tempfile::tempdir().unwrap();
+    for (kind, least) in [(NetworkKind::Var, 0.8), (NetworkKind::Ridge, 0.6), (NetworkKind::Pca, 0.8)] {
+        let mut settings = ModelSettings { kind, ..quick(1, 12) };
+        settings.architecture.autoregressive = 5;
+        let (model, progress) = learn(&plant(1_500, 1), &plant_tags(), &settings);
+        let mut model = model.unwrap();
+        assert!(progress.is_empty() && model.manifest().epochs == 1);
+        let normal = plant(400, 2);
+        let pairs = newest(&mut model, &normal);
+        let scores: Vec<f64> = (0..4).map(|tag| r2(&pairs, tag)).collect();
+        println!("{}: R2 of the newest row {scores:.3?}", kind.name());
+        assert!(scores.iter().sum::<f64>() / 4.0 > least, "{kind:?}: {scores:?}");
+        let path = dir.path().join(kind.name());
+        model.save_weights(&path).unwrap();
+        let mut loaded = Autoencoder::load(model.manifest().clone(), &path, &names(&plant_tags())).unwrap();
+        let window = window(&normal.rows[100..140]);
+        assert_eq!(model.reconstruct(&window).unwrap(), loaded.reconstruct(&window).unwrap());
+        let (alone, whole) = (loaded.expect(&window, None).unwrap(), model.reconstruct(&window).unwrap().newest(5));
+        let apart = alone.expected.iter().zip(&whole.expected).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f64::max) < 1e-3, "{alone:?} {whole:?}");
+    }
+}
+
+#[test]
+fn what_streams_is_what_the_network_says_of_the_whole_history() {
+    let series = plant(300, 1);
+    let mut model = learn(&series, &plant_tags(), &quick(1, 1)).0.unwrap();
+    let windows: Vec<Window> = series.rows.windows(ROWS).map(window).collect();
+    let by_one: Vec<_> = (0..100).map(|ix| model.expect(&windows[ix], (ix > 0).then_some(1)).unwrap()).collect();
+    let by_ten: Vec<_> = (0..10).map(|ix| model.expect(&windows[ix * 10], (ix > 0).then_some(10)).unwrap()).collect();
+    for (ten, one) in by_ten.iter().zip(by_one.iter().step_by(10)) {
+        let apart = ten.expected.iter().zip(&one.expected).map(|(a, b)| (a - b).abs() / (1.0 + b.abs()));
+        assert!(apart.fold(0.0, f64::max) < 1e-5, "{ten:?} {one:?}");
+    }
+    // Begun anew, it knows of nothing before the window: its first answer is the window's own.
+    let anew = model.expect(&windows[50], None).unwrap();
+    assert_eq!(anew, model.expect(&windows[50], None).unwrap());
 }

@@ -3,12 +3,13 @@
 use candle_core::{Result, Tensor};
 
 use super::{Init, Vars, VarsError};
+use crate::kernels::{self, Branch, Taps};
 
-/// y = x W + b; x is (n, input), y is (n, output).
+/// y = x W + b; x is (batch, time, input), y is (batch, time, output).
 #[derive(Debug)]
 pub(crate) struct Linear {
-    weight: Tensor,
-    bias: Tensor,
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
 }
 
 impl Linear {
@@ -25,8 +26,19 @@ impl Linear {
         })
     }
 
-    /// (n, input) -> (n, output).
+    /// (batch, time, input) -> (batch, time, output), as one matrix product.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.weight)?.broadcast_add(&self.bias)
+        if kernels::fit(x) {
+            return self.forward_fused(x);
+        }
+        let (batch, time, input) = x.dims3()?;
+        let y = x.reshape((batch * time, input))?.matmul(&self.weight)?.broadcast_add(&self.bias)?;
+        y.reshape((batch, time, ()))
+    }
+
+    fn forward_fused(&self, x: &Tensor) -> Result<Tensor> {
+        let (batch, time, input) = x.dims3()?;
+        let branches = vec![Branch { offsets: vec![0], filters: self.bias.dim(0)? }];
+        kernels::apply_three(Taps { batch, time, input, branches, inner: x.track_op() }, x, &self.weight, &self.bias)
     }
 }

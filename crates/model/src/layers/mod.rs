@@ -2,12 +2,18 @@
 //!
 //! A layer takes its weights by name from [`Vars`], which either makes them (seeded) or finds them in a file.
 
+mod attention;
 mod conv;
+mod dropout;
 mod linear;
 mod norm;
+mod relu;
 mod vars;
 
-pub(crate) use conv::MultiScaleConv;
+pub(crate) use attention::{Attention, seen};
+pub(crate) use conv::{Convolutions, Taps};
+pub(crate) use dropout::dropout;
 pub(crate) use linear::Linear;
-pub(crate) use norm::LayerNorm;
+pub(crate) use norm::{BatchNorm, EPSILON, LayerNorm};
+pub(crate) use relu::relu;
 pub(crate) use vars::{Init, Vars, VarsError};

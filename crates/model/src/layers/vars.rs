@@ -48,15 +48,18 @@ pub(crate) struct Vars {
 
 enum Source {
     /// Makes trainable weights; candle's own CPU generator can't be seeded, so the numbers come from ours.
-    Fresh { rng: Box<ChaCha8Rng>, made: BTreeMap<String, Var> },
+    Fresh { rng: Box<ChaCha8Rng>, made: BTreeMap<String, Var>, remembered: BTreeMap<String, Var> },
     /// Takes constants from a file: nothing is recorded for a backward pass.
     Stored(HashMap<String, Tensor>),
+    /// Makes zeros and counts them.
+    Counted(usize),
 }
 
 impl Vars {
     /// Trainable weights drawn from `rng`.
     pub(crate) fn fresh(rng: ChaCha8Rng, dtype: DType, device: &Device) -> Self {
-        Self { source: Source::Fresh { rng: Box::new(rng), made: BTreeMap::new() }, dtype, device: device.clone() }
+        let (made, remembered) = (BTreeMap::new(), BTreeMap::new());
+        Self { source: Source::Fresh { rng: Box::new(rng), made, remembered }, dtype, device: device.clone() }
     }
 
     /// Constant weights.
@@ -64,13 +67,19 @@ impl Vars {
         Self { source: Source::Stored(tensors), dtype: DType::F32, device: device.clone() }
     }
 
+    /// How many numbers `network` asks for.
+    pub(crate) fn count<N>(network: impl FnOnce(&mut Self) -> Result<N, VarsError>) -> Result<usize, VarsError> {
+        let mut vars = Self { source: Source::Counted(0), dtype: DType::F32, device: Device::Cpu };
+        network(&mut vars)?;
+        Ok(if let Source::Counted(count) = vars.source { count } else { 0 })
+    }
+
     /// The weight `name` of `shape`.
     pub(crate) fn get(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Tensor, VarsError> {
         match &mut self.source {
-            Source::Fresh { rng, made } => {
+            Source::Fresh { rng, made, .. } => {
                 let values = draw(init, shape.iter().product(), rng);
-                let tensor = Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?;
-                let var = Var::from_tensor(&tensor)?;
+                let var = Var::from_tensor(&Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?)?;
                 let weight = var.as_tensor().clone();
                 made.insert(name.to_owned(), var);
                 Ok(weight)
@@ -83,14 +92,37 @@ impl Vars {
                 }
                 Ok(tensor.to_dtype(self.dtype)?)
             }
+            Source::Counted(count) => {
+                *count += shape.iter().product::<usize>();
+                Ok(Tensor::zeros(shape, self.dtype, &self.device)?)
+            }
         }
     }
 
-    /// The trainable weights made so far, by name; none where they came from a file.
-    pub(crate) fn trainable(self) -> BTreeMap<String, Var> {
+    /// The shape of the weight `name` in the file; none where weights are made.
+    pub(crate) fn stored_dims(&self, name: &str) -> Option<Vec<usize>> {
+        match &self.source {
+            Source::Stored(tensors) => tensors.get(name).map(|tensor| tensor.dims().to_vec()),
+            Source::Fresh { .. } | Source::Counted(_) => None,
+        }
+    }
+
+    /// A number that is remembered and not learned, such as a mean: `name` of `shape`.
+    pub(crate) fn remembered(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Var, VarsError> {
+        let Source::Fresh { rng, remembered, .. } = &mut self.source else {
+            return Ok(Var::from_tensor(&self.get(name, shape, init)?)?);
+        };
+        let values = draw(init, shape.iter().product(), rng);
+        let var = Var::from_tensor(&Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?)?;
+        remembered.insert(name.to_owned(), var.clone());
+        Ok(var)
+    }
+
+    /// The weights to learn and the numbers to remember that were made so far, by name; none where they came from a file.
+    pub(crate) fn made(self) -> (BTreeMap<String, Var>, BTreeMap<String, Var>) {
         match self.source {
-            Source::Fresh { made, .. } => made,
-            Source::Stored(_) => BTreeMap::new(),
+            Source::Fresh { made, remembered, .. } => (made, remembered),
+            Source::Stored(_) | Source::Counted(_) => Default::default(),
         }
     }
 }
