@@ -74,7 +74,8 @@ struct Judge {
     scorer: Scorer,
     threshold: Threshold,
     mode_tag: Option<usize>,
-    /// The time between two windows, and the time of the last one.
+    /// Rows and time between two windows, and the time of the last one.
+    stride: usize,
     step: Duration,
     last: Option<Timestamp>,
 }
@@ -177,9 +178,10 @@ impl Judge {
         let Artifact { manifest, model } = artifact;
         let mode_tag = manifest.mode_tag.as_ref().and_then(|name| manifest.tags.iter().position(|t| t.name == *name));
         let window = manifest.window();
-        let step = window.grid * window.stride.max(1) as u32;
+        let stride = window.stride.max(1);
+        let step = window.grid * stride as u32;
         let (scorer, threshold) = (manifest.scorer, manifest.threshold);
-        Self { model: Box::new(model), scorer, threshold, mode_tag, step, last: None }
+        Self { model: Box::new(model), scorer, threshold, mode_tag, stride, step, last: None }
     }
 
     fn verdict(
@@ -192,15 +194,15 @@ impl Judge {
         if !continues {
             self.scorer.reset();
         }
+        // Where the model fails, the next window begins anew.
+        self.last = None;
+        let expectation = self.model.expect(window, continues.then_some(self.stride))?;
         self.last = Some(window.time);
-        let reconstruction = self.model.reconstruct(window)?;
-        let residual = residual(window, &reconstruction.expected);
-        let code = reconstruction.code.unwrap_or_default();
+        let residual = residual(window, &expectation.expected);
+        let code = expectation.code.unwrap_or_default();
         let mode = self.mode_tag.and_then(|ix| given_mode(window, ix));
         let judgement = self.scorer.judge(&residual, &usable(window), &code, mode);
         let threshold = self.threshold.observe(judgement.score);
-        let newest = window.rows - 1;
-        let expected = &reconstruction.expected[newest * window.tags..];
         Ok(Verdict {
             asset: asset.clone(),
             time: window.time,
@@ -211,7 +213,7 @@ impl Judge {
             probability_high: judgement.probability_high,
             imputed: window.imputed_share(),
             status: status(window, &judgement.mode),
-            tags: tag_verdicts(tags, window, expected, &judgement),
+            tags: tag_verdicts(tags, window, &expectation.expected, &judgement),
             mode: judgement.mode,
         })
     }

@@ -13,6 +13,25 @@ pub struct Reconstruction {
     pub attention: Option<Vec<f64>>,
 }
 
+impl Reconstruction {
+    /// The newest row's part, of so many tags.
+    pub fn newest(mut self, tags: usize) -> Expectation {
+        let older = self.expected.len().saturating_sub(tags);
+        Expectation { expected: self.expected.split_off(older), code: self.code, attention: self.attention }
+    }
+}
+
+/// What a model expected of a window's newest row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// Expected values, one a tag, in engineering units.
+    pub expected: Vec<f64>,
+    /// As [`Reconstruction::code`].
+    pub code: Option<Vec<f64>>,
+    /// As [`Reconstruction::attention`].
+    pub attention: Option<Vec<f64>>,
+}
+
 /// A model that says what it expected of a window. Imputed cells are masked inside: they teach and show nothing.
 pub trait Reconstruct: Send {
     /// What it is called in reports, such as `multiscale`.
@@ -29,6 +48,19 @@ pub trait Reconstruct: Send {
     /// # Errors
     /// If the window has another shape or a value that is not finite.
     fn reconstruct(&mut self, window: &Window) -> Result<Reconstruction, ReconstructError>;
+
+    /// Expects the newest row of `window`: what a detector asks for, row after row.
+    ///
+    /// `new_rows` says that the window goes on from the one of the last call, and by how many rows, so that a model that
+    /// streams need not look at what both share. `None` begins anew. What a streaming model expects may reach further back
+    /// than the window, to where it began.
+    ///
+    /// # Errors
+    /// As [`reconstruct`](Self::reconstruct). After an error the next window begins anew.
+    fn expect(&mut self, window: &Window, new_rows: Option<usize>) -> Result<Expectation, ReconstructError> {
+        let _ = new_rows;
+        Ok(self.reconstruct(window)?.newest(window.tags))
+    }
 }
 
 /// A window could not be reconstructed.
