@@ -2,9 +2,9 @@
 
 mod support;
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Andon, Process, andon, free_port, pump};
 
 #[test]
@@ -59,4 +59,50 @@ fn rest_answers_as_the_contract_says() {
     assert!(problem(&format!("/api/v1/assets/{name}/scores?from=5&to=4"), 400).contains("not before"));
     assert!(problem("/api/v1/no-such-thing", 404).contains("openapi.json"));
     assert!(demo.process.terminate().success());
+}
+
+#[test]
+fn a_training_that_waits_and_one_that_runs_can_be_cancelled() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo =
+        Andon::start(&["demo", "--http", "127.0.0.1:0", "--opcua", "127.0.0.1:0", "--data-dir", "data"], dir.path());
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let cancel = |id: &Value| agent.delete(&format!("{}/api/v1/training/{id}", demo.http)).call().unwrap().status();
+    let (asset, running) = demo.until("a training that runs", Duration::from_secs(60), |d| {
+        let assets = d.get("/api/v1/assets");
+        let trained = assets["items"].as_array()?.iter().find(|a| a["training"].is_object())?.clone();
+        assert!(trained["training"]["eta_s"].is_number() && trained["training"]["loss"].is_number(), "{trained}");
+        Some((trained["name"].as_str()?.to_owned(), trained["training"]["id"].clone()))
+    });
+    let waiting = demo.post(&format!("/api/v1/assets/{asset}/training"), json!({}))["id"].clone();
+    for id in [&waiting, &running] {
+        assert_eq!(cancel(id), 200);
+        demo.until("the end of the training", Duration::from_secs(60), |d| {
+            (d.get(&format!("/api/v1/training/{id}"))["state"] == "cancelled").then_some(())
+        });
+        assert_eq!(cancel(id), 409);
+    }
+    assert_eq!(cancel(&json!(999)), 404);
+    assert!(demo.get("/api/openapi.json")["paths"]["/api/v1/training/{id}"]["delete"].is_object());
+    assert!(demo.process.terminate().success());
+}
+
+#[test]
+fn a_fit_that_is_interrupted_goes_on_with_the_same_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let normal = pump::normal(600);
+    normal.write_csv(&dir.path().join("normal.csv")).unwrap();
+    fs::write(dir.path().join("model.toml"), "grid = \"1s\"\nwindow = { rows = 20 }\n").unwrap();
+    let fit = ["fit", "--csv", "normal.csv", "--model", "model", "--config", "model.toml"];
+    let first = Process::andon(&fit, dir.path());
+    first.wait_for("epoch 1/", Duration::from_secs(60));
+    Command::new("kill").args(["-INT", &first.id().to_string()]).status().unwrap();
+    first.wait_for("the same command goes on", Duration::from_secs(60));
+    assert_eq!(first.wait().code(), Some(2));
+    assert!(dir.path().join("model/checkpoint").is_dir());
+
+    let (code, out, err) = andon(&fit, dir.path());
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(err.contains("epoch ") && !err.contains("epoch 1/"), "{err}");
+    assert!(!dir.path().join("model/checkpoint").exists());
 }

@@ -86,7 +86,7 @@ fn routes(api: Api) -> Router {
                 .routes(routes!(assets::model))
                 .routes(routes!(assets::models))
                 .routes(routes!(training::start))
-                .routes(routes!(training::one))
+                .routes(routes!(training::one, training::cancel))
                 .routes(routes!(tags::list))
                 .routes(routes!(tags::samples))
                 .routes(routes!(tags::expected))

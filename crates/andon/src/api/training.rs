@@ -1,4 +1,4 @@
-//! Trainings: start one, and see how far it has come.
+//! Trainings: start one, see how far it has come, and cancel it.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use super::{
     problem::{OptionalBody, Path, Problem},
     span::instant,
 };
-use crate::pipeline::training::Job;
+use crate::pipeline::training::{CancelError, Job};
 
 /// The span to train on; all history where it is absent.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -50,4 +50,15 @@ pub(super) async fn start(
     responses((status = 200, description = "The training"), (status = 404, body = Problem)))]
 pub(super) async fn one(State(api): State<Api>, Path(id): Path<u64>) -> Result<Json<Job>, Problem> {
     api.hub.training.job(id).map(Json).ok_or_else(|| Problem::not_found(format!("there is no training {id}")))
+}
+
+/// Cancels a training. One that waits is cancelled at once, one that runs when its epoch is done; the model in force stays.
+#[utoipa::path(delete, path = "/training/{id}", tag = "training", params(("id" = u64, Path)),
+    responses((status = 200, description = "The training: cancelled, or running its last epoch"),
+        (status = 404, body = Problem), (status = 409, description = "It has ended", body = Problem)))]
+pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<u64>) -> Result<Json<Job>, Problem> {
+    api.hub.training.cancel(id).map(Json).map_err(|e| match e {
+        CancelError::NotFound(_) => Problem::not_found(e.to_string()),
+        CancelError::Ended(_) => Problem::new(StatusCode::CONFLICT, "Conflict", e.to_string()),
+    })
 }

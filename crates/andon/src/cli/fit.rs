@@ -1,11 +1,13 @@
 //! `andon fit`: train on normal data offline.
 
-use std::{ops::ControlFlow, path::PathBuf, time::Duration};
+use std::{fs, io, ops::ControlFlow, path::PathBuf, time::Duration};
 
-use andon_detect::{Stream, fit};
+use andon_detect::{FitError, Stream, fit};
+use andon_model::TrainError;
 use andon_plant::{Clock, Sample, SystemClock, Tag, TagName};
 use andon_simulator::Recording;
 use anyhow::{Context, bail};
+use tokio_util::sync::CancellationToken;
 
 use super::progress::TrainingProgress;
 use crate::config::ModelConfig;
@@ -41,17 +43,27 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         Some(grid) => grid,
         None => bail!("{}: fewer than two rows; there is nothing to learn from", args.csv.display()),
     };
-    let settings = config.fit_settings(&tags, grid, args.seed, SystemClock.now())?;
+    let mut settings = config.fit_settings(&tags, grid, args.seed, SystemClock.now())?;
     let names: Vec<TagName> = tags.iter().map(|t| t.name.clone()).collect();
     let stream = stream(&recording, &names)?;
-    let progress = TrainingProgress::new();
-    let artifact = fit(&stream, &tags, &settings, &mut |p| {
+    let checkpoint = args.model.join("checkpoint");
+    settings.checkpoint = Some(checkpoint.clone());
+    let (progress, stop) = (TrainingProgress::new(), interruption());
+    let fitted = fit(&stream, &tags, &settings, &mut |p| {
         progress.show(p);
-        ControlFlow::Continue(())
-    })
-    .with_context(|| args.csv.display().to_string())?;
+        if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     progress.done();
+    if let Err(FitError::Train(TrainError::Cancelled { epoch })) = &fitted {
+        bail!("stopped after epoch {epoch}; the same command goes on from there, from {}", checkpoint.display());
+    }
+    let artifact = fitted.with_context(|| args.csv.display().to_string())?;
     artifact.save(&args.model)?;
+    if let Err(e) =
+        fs::remove_dir_all(&checkpoint).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+    {
+        tracing::warn!("{}: {e}; it is of no use any more and can be removed", checkpoint.display());
+    }
     let m = &artifact.manifest;
     println!("model      {}", args.model.display());
     println!("version    {}", m.version());
@@ -59,7 +71,30 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     println!("window     {} rows, {} s apart", m.model.rows, grid.as_secs_f64());
     println!("weights    {}", m.model.parameters);
     println!("calibrated on {} rows", m.calibration_rows);
+    let constant: Vec<&str> = m.model.normalisation.constant().map(TagName::as_str).collect();
+    if !constant.is_empty() {
+        println!(
+            "left out   {}: they stand still in the recording, so nothing was learned of them",
+            constant.join(", ")
+        );
+    }
     Ok(())
+}
+
+/// Is cancelled by Ctrl-C, so that training ends after its epoch. The second Ctrl-C ends the program at once.
+fn interruption() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let pressed = stop.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if pressed.is_cancelled() {
+                std::process::exit(130);
+            }
+            eprintln!("stopping after this epoch; Ctrl-C again stops at once");
+            pressed.cancel();
+        }
+    });
+    stop
 }
 
 fn tags(recording: &Recording, config: &ModelConfig) -> anyhow::Result<Vec<Tag>> {

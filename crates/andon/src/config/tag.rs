@@ -33,12 +33,6 @@ pub(super) fn tag(s: &mut Section<'_, '_>) -> Option<Tag> {
     let unit = s.optional("unit", value::text).unwrap_or_default();
     let range = s.optional("range", range);
     let kind = s.optional("kind", kind).unwrap_or_default();
-    if kind == TagKind::Counter {
-        s.warn(
-            "kind",
-            " = \"counter\" can't be learned in this release: training refuses it; give its rate as an analog tag",
-        );
-    }
     Some(Tag { name: name?, unit, range, kind })
 }
 

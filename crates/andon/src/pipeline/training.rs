@@ -14,7 +14,7 @@ use std::{
 };
 
 use andon_detect::{Artifact, Stream, fit};
-use andon_plant::{AssetName, Tag, Timestamp};
+use andon_plant::{AssetName, Tag, TagName, Timestamp};
 use parking_lot::RwLock;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -54,7 +54,11 @@ pub enum JobState {
     Done {
         /// Its version.
         version: String,
+        /// Tags that stood still in the history and are not watched.
+        left_out: Vec<TagName>,
     },
+    /// It was cancelled; there is no new model.
+    Cancelled,
     /// There is no new model.
     Failed {
         /// Why, and what helps.
@@ -85,11 +89,28 @@ pub struct Job {
 #[error("{QUEUE} trainings wait already; ask again when one has finished")]
 pub struct Busy;
 
+/// A training can't be cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// There is none of that number.
+    #[error("there is no training {0}")]
+    NotFound(u64),
+    /// It has ended.
+    #[error("training {0} has ended already; there is nothing to cancel")]
+    Ended(u64),
+}
+
+/// A training, and how to end it early.
+struct Entry {
+    job: Job,
+    cancel: CancellationToken,
+}
+
 /// The trainings. Cheap to clone.
 #[derive(Clone)]
 pub struct Training {
     queue: mpsc::Sender<u64>,
-    jobs: Arc<RwLock<BTreeMap<u64, Job>>>,
+    jobs: Arc<RwLock<BTreeMap<u64, Entry>>>,
     next: Arc<AtomicU64>,
 }
 
@@ -112,14 +133,41 @@ impl Training {
 
     /// A training by its number.
     pub fn job(&self, id: u64) -> Option<Job> {
-        self.jobs.read().get(&id).cloned()
+        self.jobs.read().get(&id).map(|entry| entry.job.clone())
+    }
+
+    /// Cancels a training: one that waits at once, one that runs after its epoch.
+    ///
+    /// # Errors
+    /// If there is none of that number, or it has ended.
+    pub fn cancel(&self, id: u64) -> Result<Job, CancelError> {
+        let mut jobs = self.jobs.write();
+        let entry = jobs.get_mut(&id).ok_or(CancelError::NotFound(id))?;
+        match entry.job.state {
+            JobState::Queued => entry.job.state = JobState::Cancelled,
+            JobState::Running => {}
+            _ => return Err(CancelError::Ended(id)),
+        }
+        entry.cancel.cancel();
+        Ok(entry.job.clone())
+    }
+
+    fn is_cancelled(&self, id: u64) -> bool {
+        self.jobs.read().get(&id).is_some_and(|entry| entry.cancel.is_cancelled())
+    }
+
+    /// Marks a training that waited as running; not one that was cancelled meanwhile.
+    fn begin(&self, id: u64) -> bool {
+        let mut jobs = self.jobs.write();
+        let waiting = jobs.get_mut(&id).filter(|entry| entry.job.state == JobState::Queued);
+        waiting.map(|entry| entry.job.state = JobState::Running).is_some()
     }
 
     fn add(&self, asset: AssetName, from: Option<Timestamp>, to: Option<Timestamp>) -> Job {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let job = Job { id, asset, from, to, state: JobState::Queued, progress: None };
         let mut jobs = self.jobs.write();
-        jobs.insert(id, job.clone());
+        jobs.insert(id, Entry { job: job.clone(), cancel: CancellationToken::new() });
         while jobs.len() > REMEMBERED {
             jobs.pop_first();
         }
@@ -127,8 +175,8 @@ impl Training {
     }
 
     fn set(&self, id: u64, change: impl FnOnce(&mut Job)) {
-        if let Some(job) = self.jobs.write().get_mut(&id) {
-            change(job);
+        if let Some(entry) = self.jobs.write().get_mut(&id) {
+            change(&mut entry.job);
         }
     }
 }
@@ -153,14 +201,14 @@ impl Trainer {
                 Some(id) = requests.recv() => self.hub.training.job(id),
                 _ = look.tick() => self.due(&failed).await,
             };
-            let Some(job) = job else { continue };
+            let Some(job) = job.filter(|job| self.hub.training.begin(job.id)) else { continue };
             let trained = tokio::select! {
                 () = self.cancel.cancelled() => return,
                 trained = self.train(&job) => trained,
             };
             if let Err(reason) = trained {
                 failed.insert(job.asset.clone(), self.hub.clock.now());
-                self.fail(&job, reason);
+                self.end(&job, reason);
             }
         }
     }
@@ -186,28 +234,36 @@ impl Trainer {
     async fn train(&self, job: &Job) -> Result<(), String> {
         let Some(card) = self.hub.board.asset(&job.asset) else { return Err("there is no such asset".into()) };
         tracing::info!(asset = %job.asset, "training begins");
-        self.hub.training.set(job.id, |j| j.state = JobState::Running);
         let stream = self.history(&card.config, job).await.map_err(|e| e.to_string())?;
         let artifact = self.fit(job, &card.config, stream).await?;
+        if self.hub.training.is_cancelled(job.id) {
+            return Err("it was cancelled".into());
+        }
         let version = artifact.manifest.version();
+        let left_out: Vec<TagName> = artifact.manifest.model.normalisation.constant().cloned().collect();
         self.keep(&job.asset, &artifact).await?;
         let model = model_card(&artifact);
         install(&self.detection, &self.lifecycle, job.asset.clone(), artifact).await?;
         self.hub.board.update(&job.asset, |card| {
             (card.model, card.training, card.model_trouble) = (Some(model), None, None);
         });
-        self.hub.training.set(job.id, |j| j.state = JobState::Done { version: version.clone() });
+        self.hub.training.set(job.id, |j| j.state = JobState::Done { version: version.clone(), left_out });
         tracing::info!(asset = %job.asset, version, "a new model judges");
         publish::state(&self.hub, &self.ua, &job.asset);
         Ok(())
     }
 
-    fn fail(&self, job: &Job, reason: String) {
-        tracing::warn!(asset = %job.asset, "training failed: {reason}");
-        self.hub.board.update(&job.asset, |card| {
-            (card.training, card.model_trouble) = (None, Some(reason.clone()));
-        });
-        self.hub.training.set(job.id, |j| j.state = JobState::Failed { reason });
+    /// Ends a training that gave no model.
+    fn end(&self, job: &Job, reason: String) {
+        let (state, trouble) = if self.hub.training.is_cancelled(job.id) {
+            tracing::info!(asset = %job.asset, id = job.id, "training was cancelled");
+            (JobState::Cancelled, format!("training {} was cancelled", job.id))
+        } else {
+            tracing::warn!(asset = %job.asset, "training failed: {reason}");
+            (JobState::Failed { reason: reason.clone() }, reason)
+        };
+        self.hub.board.update(&job.asset, |card| (card.training, card.model_trouble) = (None, Some(trouble)));
+        self.hub.training.set(job.id, |j| j.state = state);
         self.hub.live.send(LiveEvent::Asset(job.asset.clone()));
     }
 
@@ -237,7 +293,11 @@ impl Trainer {
                 hub.board.update(&job.asset, |c| c.training = Some(card.clone()));
                 hub.training.set(job.id, |j| j.progress = Some(card));
                 hub.live.send(LiveEvent::Asset(job.asset.clone()));
-                if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if cancel.is_cancelled() || hub.training.is_cancelled(job.id) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             })
         };
         match self.lifecycle.spawn_blocking(work).await {

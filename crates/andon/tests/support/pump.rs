@@ -21,10 +21,14 @@ pub fn faulty(rows: usize, fault_rows: usize) -> Recording {
     Recording { modes: None, ..recording }
 }
 
+/// A recording of normal operation.
+pub fn normal(rows: usize) -> Recording {
+    record(7, "Pump", Timestamp::from_secs(1_770_000_000), rows, &[]).unwrap()
+}
+
 /// Fits a model to an hour of the same plant's normal operation, and returns its folder.
 pub fn fitted(dir: &Path) -> PathBuf {
-    let normal = record(7, "Pump", Timestamp::from_secs(1_770_000_000), 2400, &[]).unwrap();
-    normal.write_csv(&dir.join("normal.csv")).unwrap();
+    normal(2400).write_csv(&dir.join("normal.csv")).unwrap();
     let text = format!(
         "grid = \"1s\"\nwindow = {{ rows = {ROWS}, stride = 1 }}\nmode_tag = \"State\"\n\
          alarm = {{ on_delay = \"3s\", off_delay = \"10s\", hysteresis = 0.5 }}\n\
