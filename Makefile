@@ -1,6 +1,6 @@
 # The commands of everyday work; each installs what it lacks. What they do stands in scripts/.
 
-.PHONY: demo test lint web e2e
+.PHONY: demo test lint web e2e bench drill
 
 demo: ## Build everything and run the demo: a simulated plant, watched. ARGS="--speed 2" goes to `andon demo`.
 	@scripts/demo.sh $(ARGS)
@@ -16,3 +16,9 @@ web: ## The dashboard into web/dist.
 
 e2e: ## The browser tests only.
 	@scripts/e2e.sh
+
+bench: ## The engine beside other runtimes, as Markdown. ARGS="--quick" for a short run.
+	@scripts/bench.sh $(ARGS)
+
+drill: ## The engine's tests under valgrind.
+	@scripts/valgrind.sh

@@ -31,22 +31,31 @@ dashboard() {
   fi
 }
 
-# Prints a Python that has what tests/peers/requirements.txt names, in a virtual environment of ours.
-peer_python() {
-  local venv=${ANDON_VENV:-.venv}
-  [ -z "${CI:-}" ] || venv=${ANDON_VENV:-$HOME/.cache/andon/venv}
+# python_with REQUIREMENTS VENV: prints a Python that has what the file REQUIREMENTS names, in a virtual environment of ours.
+python_with() {
+  local requirements=$1 venv=$2
   command -v python3 >/dev/null || need "python3 is missing: install Python 3.10 or later with venv"
   if [ ! -x "$venv/bin/python" ]; then
     python3 -m venv "$venv" >&2 || { system_install python3-venv >&2 && python3 -m venv "$venv" >&2; } ||
       need "a virtual environment can't be made: install python3-venv"
   fi
-  if ! cmp -s tests/peers/requirements.txt "$venv/requirements.txt"; then
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt >&2 ||
-      need "the packages of tests/peers/requirements.txt can't be installed into $venv"
-    cp tests/peers/requirements.txt "$venv/requirements.txt"
+  if ! cmp -s "$requirements" "$venv/requirements.txt"; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" >&2 ||
+      need "the packages of $requirements can't be installed into $venv"
+    cp "$requirements" "$venv/requirements.txt"
   fi
   (cd "$(dirname "$venv/bin/python")" && printf '%s/python\n' "$PWD")
 }
+
+# A Python for tests/peers.
+peer_python() {
+  local venv=.venv
+  [ -z "${CI:-}" ] || venv=$HOME/.cache/andon/venv
+  python_with tests/peers/requirements.txt "${ANDON_VENV:-$venv}"
+}
+
+# A Python for bench/peers.
+bench_python() { python_with bench/peers/requirements.txt "${ANDON_BENCH_VENV:-.venv-bench}"; }
 
 # Prints a Chromium: the system's, or one that is installed now.
 chromium_path() {
