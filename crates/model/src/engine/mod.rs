@@ -69,7 +69,7 @@ pub enum EngineError {
     #[error("this processor can't run the {0:?} kernel; take `Kernel::best()`")]
     Kernel(Kernel),
     /// A network that sees the future can't be asked row by row.
-    #[error("only a causal network streams; train with `padding = \"causal\"`, or ask for whole windows")]
+    #[error("only a causal network streams; train with `padding = \"past\"` or `\"causal\"`, or ask for whole windows")]
     Centred,
 }
 
