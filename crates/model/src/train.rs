@@ -174,6 +174,9 @@ pub fn train_from(
     };
     if settings.kind.is_linear() {
         let kept = solved(&lessons, settings)?;
+        if progress(&kept.at).is_break() {
+            return Err(TrainError::Cancelled { epoch: 1 });
+        }
         return finish(kept, normalisation, (tags, rows), settings, device);
     }
     let training = checkpoint::training(&(settings, rows, &normalisation), &material)
@@ -398,13 +401,13 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// A linear model's weights, from all rows; its losses are those of the weights that the training rows alone give.
+/// A linear model's weights, from the training rows.
 fn solved(lessons: &Lessons, settings: &ModelSettings) -> Result<Best, TrainError> {
     let columns = lessons.shape.tags;
     let older: Vec<Material> = lessons.material.iter().map(|m| m.before(m.split)).collect();
-    let tried = solve::solve(&older, columns, settings)?.into_iter().collect();
+    let weights = solve::solve(&older, columns, settings)?;
     let shape = (lessons.shape.rows, columns);
-    let mut vars = Vars::stored(tried, lessons.device);
+    let mut vars = Vars::stored(weights.clone().into_iter().collect(), lessons.device);
     let network = architectures::build(settings.kind, &mut vars, &settings.architecture, shape)?;
     let mut rng = generator(settings.training.seed, 1);
     let mut loss = |places: Vec<Place>| -> Result<f64, TrainError> {
@@ -416,7 +419,7 @@ fn solved(lessons: &Lessons, settings: &ModelSettings) -> Result<Best, TrainErro
     let training_loss = loss(training.into_iter().step_by(step).collect())?;
     let validation_loss = loss(series::validation_places(lessons.material, lessons.shape.rows, VALIDATION_WINDOWS))?;
     let at = Progress { epoch: 1, epochs: 1, training_loss, validation_loss };
-    Ok(Best { at, weights: solve::solve(lessons.material, columns, settings)? })
+    Ok(Best { at, weights })
 }
 
 /// The mean squared error over batches; 0 where there are none.

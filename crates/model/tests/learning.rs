@@ -387,7 +387,7 @@ fn a_linear_model_is_solved_in_one_go_and_loads_again() {
         settings.architecture.autoregressive = 5;
         let (model, progress) = learn(&plant(1_500, 1), &plant_tags(), &settings);
         let mut model = model.unwrap();
-        assert!(progress.is_empty() && model.manifest().epochs == 1);
+        assert!(progress.len() == 1 && model.manifest().epochs == 1);
         let normal = plant(400, 2);
         let pairs = newest(&mut model, &normal);
         let scores: Vec<f64> = (0..4).map(|tag| r2(&pairs, tag)).collect();
