@@ -6,8 +6,9 @@
 //! the three others, all residuals calibrate, and the model that is kept trains on all of it for as many epochs as served
 //! the four best. That costs five trainings in place of one, and only where a recording is short.
 //!
-//! Between a row that trained and a row that calibrates lies an embargo: a whole window, so that no window that calibrates
-//! holds a row that trained; of folds a quarter of one, because a whole one would leave nothing of them.
+//! Between a row that trained and the rows after it that calibrate lies an embargo: a whole window, so that no window that
+//! calibrates holds a row that trained; of folds a quarter of one, because a whole one would leave nothing of them. After
+//! what calibrates there is none.
 
 use std::{
     ops::{ControlFlow, Range},
@@ -45,7 +46,7 @@ pub struct FitSettings {
     pub alarm: AlarmSettings,
     /// The share of the rows on which judgement is calibrated and the model is not trained: the newest of a short recording,
     /// the newest of each quarter of a long one, so that every operating mode has its part. A recording of which this would
-    /// be less than two windows is cross-fitted.
+    /// be less than a window is cross-fitted.
     pub calibration_share: f64,
     /// A folder that holds where the trainings stand, from which a fit that was killed goes on. It is the caller's to remove.
     pub checkpoint: Option<PathBuf>,
@@ -175,8 +176,8 @@ impl Fitting<'_> {
         })
     }
 
-    /// Residuals and codes of every window whose newest row was held out and that holds no row that trained, cut exactly as
-    /// they would be live.
+    /// Residuals and codes of every window whose newest row was held out and is clear of what trained, cut exactly as they
+    /// would be live.
     fn calibration(
         &self,
         held_out: &HeldOut,
@@ -267,7 +268,8 @@ impl HeldOut {
     /// A short recording in [`FOLDS`] parts, one after another.
     fn folds(all: &[Series], settings: &FitSettings) -> Vec<Self> {
         let times = times(all);
-        let spans = times.chunks(times.len().div_ceil(FOLDS).max(1)).filter_map(|fold| span(fold, settings));
+        let ends = (0..FOLDS).map(|k| times.len() * k / FOLDS..times.len() * (k + 1) / FOLDS);
+        let spans = ends.filter_map(|fold| span(&times[fold], settings));
         let embargo = (settings.window.rows / 4).max(1) as u32;
         spans.map(|span| Self::new(vec![span], embargo, all, settings)).collect()
     }
