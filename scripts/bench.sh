@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Times the engine beside candle, PyTorch, onnxruntime and tract on the same weights, and a training step beside PyTorch's. Prints
-# Markdown. Needs a quiet machine and some gigabytes for PyTorch. ARGS="--quick" makes
+# Markdown, as in docs/performance.md. Needs a quiet machine and some gigabytes for PyTorch. ARGS="--quick" makes
 # three rounds of ten.
 set -euo pipefail
 . "$(dirname "$0")/tools.sh"

@@ -142,4 +142,5 @@ def main():
                     steps(folders["paper"], threads)
 
 
-main()
+if __name__ == "__main__":
+    main()
