@@ -62,26 +62,35 @@ pub(super) fn as_large_as_the_multi_scale(kind: NetworkKind) {
 pub(super) fn gradients(kind: NetworkKind) {
     for code in [0, 2] {
         let tiny = Tiny::new(kind, code);
-        let gradients = tiny.loss().backward().unwrap();
-        for (name, var) in &tiny.vars {
-            let gradient = gradients.get(var).unwrap_or_else(|| panic!("`{name}` has no gradient"));
-            let slope: Vec<f64> = gradient.flatten_all().unwrap().to_vec1().unwrap();
+        let slopes = slopes(&tiny.vars, || tiny.loss());
+        for (name, slope) in slopes {
             assert!(slope.iter().any(|s| s.abs() > 1e-12), "the gradient of `{name}` is zero");
-            let at: Vec<f64> = var.flatten_all().unwrap().to_vec1().unwrap();
-            for ix in (0..at.len()).step_by(3) {
-                let loss_at = |change: f64| {
-                    let mut moved = at.clone();
-                    moved[ix] += change;
-                    var.set(&Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap()).unwrap();
-                    tiny.loss().to_scalar::<f64>().unwrap()
-                };
-                let measured = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6;
-                loss_at(0.0);
-                let error = (measured - slope[ix]).abs();
-                assert!(error < 1e-6 + 1e-5 * measured.abs(), "{name}[{ix}]: {measured} against {}", slope[ix]);
-            }
         }
     }
+}
+
+/// The gradients of `loss` by the weights, each of which has one; they equal finite differences.
+pub(super) fn slopes(vars: &BTreeMap<String, Var>, loss: impl Fn() -> Tensor) -> BTreeMap<String, Vec<f64>> {
+    let gradients = loss().backward().unwrap();
+    let one = |(name, var): (&String, &Var)| {
+        let gradient = gradients.get(var).unwrap_or_else(|| panic!("`{name}` has no gradient"));
+        let slope: Vec<f64> = gradient.flatten_all().unwrap().to_vec1().unwrap();
+        let at: Vec<f64> = var.flatten_all().unwrap().to_vec1().unwrap();
+        for ix in (0..at.len()).step_by(3) {
+            let loss_at = |change: f64| {
+                let mut moved = at.clone();
+                moved[ix] += change;
+                var.set(&Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap()).unwrap();
+                loss().to_scalar::<f64>().unwrap()
+            };
+            let measured = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6;
+            loss_at(0.0);
+            let error = (measured - slope[ix]).abs();
+            assert!(error < 1e-6 + 1e-5 * measured.abs(), "{name}[{ix}]: {measured} against {}", slope[ix]);
+        }
+        (name.clone(), slope)
+    };
+    vars.iter().map(one).collect()
 }
 
 /// The same randomness gives the same answer, other randomness another, and an answer outside training none.

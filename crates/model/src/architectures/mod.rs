@@ -3,7 +3,7 @@
 mod dense;
 mod lstm;
 mod multiscale;
-pub mod pca;
+mod pca;
 mod ridge;
 mod size;
 mod vae;

@@ -187,7 +187,7 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;
-    use crate::loss::masked_squared_error;
+    use crate::{architectures::checks::slopes, loss::masked_squared_error};
 
     /// A tiny network in f64 with its weights, and a lesson of two windows of nine rows of three tags.
     struct Tiny {
@@ -257,23 +257,7 @@ mod tests {
     fn gradients_equal_finite_differences() {
         for padding in [Padding::Causal, Padding::Past, Padding::Centred] {
             let tiny = tiny(&whole(padding));
-            let gradients = tiny.loss().backward().unwrap();
-            for (name, var) in &tiny.vars {
-                let at: Vec<f64> = var.flatten_all().unwrap().to_vec1().unwrap();
-                let slope: Vec<f64> = gradients.get(var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-                for ix in (0..at.len()).step_by(3) {
-                    let loss_at = |change: f64| {
-                        let mut moved = at.clone();
-                        moved[ix] += change;
-                        var.set(&Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap()).unwrap();
-                        tiny.loss().to_scalar::<f64>().unwrap()
-                    };
-                    let measured = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6;
-                    loss_at(0.0);
-                    let error = (measured - slope[ix]).abs();
-                    assert!(error < 1e-6 + 1e-5 * measured.abs(), "{name}[{ix}]: {measured} against {}", slope[ix]);
-                }
-            }
+            slopes(&tiny.vars, || tiny.loss());
         }
     }
 

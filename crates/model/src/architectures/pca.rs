@@ -8,7 +8,7 @@ use crate::layers::{Vars, VarsError};
 /// expected = mean + (x - mean) P P', with the components P (tags, k) in columns (Jackson and Mudholkar 1979).
 ///
 /// The squared residual of a row is its SPE (Q). A row's code is (x - mean) P / deviation, so that its squared length is
-/// Hotelling's T2, which [`t2`] gives; the window's code is its newest row's. Its weights are solved, not learned: see
+/// Hotelling's T2; the window's code is its newest row's. Its weights are solved, not learned: see
 /// [`solve`](crate::solve).
 #[derive(Debug)]
 pub(crate) struct PrincipalComponents {
@@ -41,10 +41,4 @@ impl Network for PrincipalComponents {
         let expected = expected.reshape((batch, time, width / 2))?;
         Ok(Forward { expected, codes: None, code: Some(code), penalty: None, attention: None })
     }
-}
-
-/// Hotelling's T2 of a row from its code: the squared distance from the mean in the plane of the components, each in its
-/// own deviation.
-pub fn t2(code: &[f64]) -> f64 {
-    code.iter().map(|score| score * score).sum()
 }
