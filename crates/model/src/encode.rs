@@ -171,9 +171,10 @@ impl Scale {
     pub(crate) fn falsify(&self, by: f32, columns: &mut [f32]) {
         match self.features {
             Features::States { .. } => {
-                let ix = (by.abs() * 1e3) as usize % columns.len();
+                let true_one = columns.iter().position(|v| *v > 0.0).unwrap_or(0);
+                let further = 1 + (by.abs() * 1e3) as usize % (columns.len() - 1).max(1);
                 columns.fill(0.0);
-                columns[ix] = 1.0;
+                columns[(true_one + further) % columns.len()] = 1.0;
             }
             _ => columns.iter_mut().for_each(|v| *v += by),
         }
