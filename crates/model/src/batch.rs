@@ -60,6 +60,21 @@ impl Lessons<'_> {
         })
     }
 
+    /// The rows that train as the network is shown them, each column less its level, for what is solved and not learned.
+    pub(crate) fn to_solve(&self) -> Vec<Material> {
+        let tags = self.shape.tags;
+        let shown = |m: &Material| {
+            let mut older = m.before(m.split);
+            let mut leveller = Leveller::new(self.normalisation, self.shape.rows);
+            for (values, known) in older.values.chunks_exact_mut(tags).zip(older.known.chunks_exact(tags)) {
+                let level = leveller.push(values, known);
+                values.iter_mut().enumerate().for_each(|(column, v)| *v = level.apply(column, *v));
+            }
+            older
+        };
+        self.material.iter().map(shown).collect()
+    }
+
     /// Appends one window: what is shown, the truth, and what each cell counts. Noise and falsification change what is
     /// shown and never the truth. Levels look back beyond the window's first row, as they do while a plant runs.
     fn lesson(

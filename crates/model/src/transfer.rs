@@ -7,8 +7,7 @@
 //! asked for, what it is used to: in a trial with maps drawn anew it learned more slowly than from scratch. What then is
 //! left has new maps.
 //!
-//! From smd's machine-1-6 to machine-2-1 (`examples/transfer.rs`, three seeds) the best loss from scratch was reached after
-//! 54 % fewer epochs with no tag in common and 63 % with all, and what is within a twentieth of it after 27 % and 46 %.
+//! What it is worth stands in `docs/model.md`; `examples/transfer.rs` measures it.
 
 use std::{
     collections::HashMap,
@@ -42,6 +41,12 @@ pub enum TransferError {
         /// The model's.
         found: NetworkKind,
     },
+    /// It is linear.
+    #[error("a model of kind {} is solved in one go and has nothing to begin with; train it from scratch", kind.name())]
+    Linear {
+        /// What is to be trained.
+        kind: NetworkKind,
+    },
     /// It has other parts or sizes.
     #[error(
         "the model to begin with has architecture.{key} {found}, {expected} is to be trained; \
@@ -74,6 +79,9 @@ pub enum TransferError {
 /// Whether a network as `settings` say can begin with `source`.
 pub(crate) fn check(source: &Autoencoder, settings: &ModelSettings) -> Result<(), TransferError> {
     let manifest = source.manifest();
+    if settings.kind.is_linear() {
+        return Err(TransferError::Linear { kind: settings.kind });
+    }
     if manifest.network != settings.kind {
         return Err(TransferError::Kind { expected: settings.kind, found: manifest.network });
     }

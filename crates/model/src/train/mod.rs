@@ -1,4 +1,8 @@
-//! The training loop.
+//! Training: the loop here, what can go wrong in [`error`], the [`linear`] models that need none, and [`memory`].
+
+mod error;
+mod linear;
+mod memory;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,11 +27,13 @@ use crate::{
     normalize::Normalisation,
     optimizer::AdamW,
     series::{self, Material, Place, Series},
-    settings::{ModelSettings, SettingsError, TrainSettings},
+    settings::{ModelSettings, TrainSettings},
     solve,
-    transfer::{self, Start, TransferError},
+    transfer::{self, Start},
     weights,
 };
+pub use error::TrainError;
+use memory::keep_freed_memory;
 
 /// Windows that validate, at the most.
 const VALIDATION_WINDOWS: usize = 96;
@@ -47,81 +53,6 @@ pub struct Progress {
     /// Mean squared error over the validation windows, in squared normalised units; where nothing validates, the training
     /// loss.
     pub validation_loss: f64,
-}
-
-/// A model can't be trained.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// Too little history.
-    #[error(
-        "the longest stretch without a gap has {have} rows, training needs {need}; \
-         collect more history, or make the window shorter"
-    )]
-    TooFewRows {
-        /// Rows of the longest stretch.
-        have: usize,
-        /// Rows needed.
-        need: usize,
-    },
-    /// There are no tags.
-    #[error("there is no tag to learn; give the asset at least one")]
-    NoTags,
-    /// The rows are not of these tags.
-    #[error("a training row has {found} values, there are {expected} tags; give one value a tag in every row")]
-    Width {
-        /// Tags.
-        expected: usize,
-        /// Values in the row.
-        found: usize,
-    },
-    /// A tag has no value at all.
-    #[error("tag `{tag}` was never measured in the training data; leave it out, or mend its source and collect anew")]
-    AllMissing {
-        /// The tag.
-        tag: TagName,
-    },
-    /// No tag changes.
-    #[error("all {tags} tags stand still in the training data: there is nothing to learn; train while the asset works")]
-    AllConstant {
-        /// How many.
-        tags: usize,
-    },
-    /// A setting can't be used.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// The model to begin with does not fit.
-    #[error(transparent)]
-    Transfer(#[from] TransferError),
-    /// The loss left the numbers.
-    #[error(
-        "the loss is no longer a number in epoch {epoch}, also at an eighth of the learning rate; look for values out of all \
-         proportion in the training data, or make `training.learning_rate` much smaller"
-    )]
-    NotANumber {
-        /// The epoch.
-        epoch: usize,
-    },
-    /// The caller broke off.
-    #[error("training was cancelled after epoch {epoch}; no model was made")]
-    Cancelled {
-        /// Epochs done.
-        epoch: usize,
-    },
-    /// The computation failed.
-    #[error("training failed: {0}")]
-    Failed(String),
-}
-
-impl From<candle_core::Error> for TrainError {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<VarsError> for TrainError {
-    fn from(error: VarsError) -> Self {
-        Self::Failed(error.to_string())
-    }
 }
 
 /// Trains an autoencoder for windows of `rows` rows of `tags` on `series`, which must be normal operation.
@@ -173,13 +104,14 @@ pub fn train_from(
         device: &device,
     };
     if settings.kind.is_linear() {
-        let kept = solved(&lessons, settings)?;
+        let kept = linear::solved(&lessons, settings)?;
         if progress(&kept.at).is_break() {
             return Err(TrainError::Cancelled { epoch: 1 });
         }
         return finish(kept, normalisation, (tags, rows), settings, device);
     }
-    let training = checkpoint::training(&(settings, rows, &normalisation), &material)
+    let begins_with = source.map(|source| &source.manifest().weights_sha256);
+    let training = checkpoint::training(&(settings, rows, &normalisation, begins_with), &material)
         .map_err(|error| TrainError::Failed(error.to_string()))?;
     let trainer = Trainer::new(&lessons, settings, training)?;
     if let Some(source) = source {
@@ -187,26 +119,6 @@ pub fn train_from(
     }
     let kept = trainer.run(progress)?;
     finish(kept, normalisation, (tags, rows), settings, device)
-}
-
-/// Keeps the allocator from giving memory back, as long as what this returns is held.
-///
-/// A training step allocates and frees the same tensors each time, hundreds of megabytes in all, and glibc gives them back
-/// to the system in between: page faults are then more than half of the time. glibc raises its limit for single blocks to
-/// the largest it has seen freed, so a block is freed here; and it gives back only what lies at the end of its memory, so
-/// a block is held there. With another allocator this does nothing. None of the blocks is written to: they take no memory,
-/// and where there is no room for one, training is slower.
-fn keep_freed_memory() -> impl Drop {
-    const BLOCK: usize = 24 << 20;
-    const BLOCKS: usize = 16;
-    let block = |bytes| {
-        let mut block = Vec::<u8>::new();
-        let _ = block.try_reserve_exact(bytes);
-        std::hint::black_box(block)
-    };
-    drop(block(BLOCK));
-    let _room: Vec<Vec<u8>> = (0..BLOCKS).map(|_| block(BLOCK - (1 << 20))).collect();
-    block(1 << 20)
 }
 
 /// Checks the data and finds the scales.
@@ -263,9 +175,9 @@ impl<'a> Trainer<'a> {
         let network = architectures::build(settings.kind, &mut vars, &settings.architecture, shape)?;
         let (mut vars, mut remembered) = vars.made();
         if let Some(solved) = vars.remove(solve::AUTOREGRESSIVE) {
-            let older: Vec<Material> = lessons.material.iter().map(|m| m.before(m.split)).collect();
             let lags = settings.architecture.autoregressive;
-            let weights = solve::autoregression(&older, (lessons.shape.tags, lags), settings.linear.ridge)?;
+            let weights =
+                solve::autoregression(&lessons.to_solve(), (lessons.shape.tags, lags), settings.linear.ridge)?;
             solved.set(&weights[solve::AUTOREGRESSIVE].to_device(lessons.device)?)?;
             remembered.insert(solve::AUTOREGRESSIVE.to_owned(), solved);
         }
@@ -399,27 +311,6 @@ impl<'a> Trainer<'a> {
         let error = mean_error(&*self.network, &self.validation)?;
         Ok((!self.validation.is_empty()).then_some(error))
     }
-}
-
-/// A linear model's weights, from the training rows.
-fn solved(lessons: &Lessons, settings: &ModelSettings) -> Result<Best, TrainError> {
-    let columns = lessons.shape.tags;
-    let older: Vec<Material> = lessons.material.iter().map(|m| m.before(m.split)).collect();
-    let weights = solve::solve(&older, columns, settings)?;
-    let shape = (lessons.shape.rows, columns);
-    let mut vars = Vars::stored(weights.clone().into_iter().collect(), lessons.device);
-    let network = architectures::build(settings.kind, &mut vars, &settings.architecture, shape)?;
-    let mut rng = generator(settings.training.seed, 1);
-    let mut loss = |places: Vec<Place>| -> Result<f64, TrainError> {
-        let batches = places.chunks(settings.training.batch).map(|some| lessons.batch(some, &mut rng));
-        mean_error(&*network, &batches.collect::<Result<Vec<_>, _>>()?)
-    };
-    let training = series::training_places(lessons.material, lessons.shape.rows);
-    let step = training.len().div_ceil(VALIDATION_WINDOWS).max(1);
-    let training_loss = loss(training.into_iter().step_by(step).collect())?;
-    let validation_loss = loss(series::validation_places(lessons.material, lessons.shape.rows, VALIDATION_WINDOWS))?;
-    let at = Progress { epoch: 1, epochs: 1, training_loss, validation_loss };
-    Ok(Best { at, weights })
 }
 
 /// The mean squared error over batches; 0 where there are none.

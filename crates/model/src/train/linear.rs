@@ -1,0 +1,32 @@
+//! The linear models, which are solved in one go.
+
+use super::{Progress, TrainError, VALIDATION_WINDOWS, generator, mean_error};
+use crate::{
+    architectures,
+    batch::Lessons,
+    checkpoint::Best,
+    layers::Vars,
+    series::{self, Place},
+    settings::ModelSettings,
+    solve,
+};
+
+/// A linear model's weights, from the training rows.
+pub(super) fn solved(lessons: &Lessons, settings: &ModelSettings) -> Result<Best, TrainError> {
+    let columns = lessons.shape.tags;
+    let weights = solve::solve(&lessons.to_solve(), columns, settings)?;
+    let shape = (lessons.shape.rows, columns);
+    let mut vars = Vars::stored(weights.clone().into_iter().collect(), lessons.device);
+    let network = architectures::build(settings.kind, &mut vars, &settings.architecture, shape)?;
+    let mut rng = generator(settings.training.seed, 1);
+    let mut loss = |places: Vec<Place>| -> Result<f64, TrainError> {
+        let batches = places.chunks(settings.training.batch).map(|some| lessons.batch(some, &mut rng));
+        mean_error(&*network, &batches.collect::<Result<Vec<_>, _>>()?)
+    };
+    let training = series::training_places(lessons.material, lessons.shape.rows);
+    let step = training.len().div_ceil(VALIDATION_WINDOWS).max(1);
+    let training_loss = loss(training.into_iter().step_by(step).collect())?;
+    let validation_loss = loss(series::validation_places(lessons.material, lessons.shape.rows, VALIDATION_WINDOWS))?;
+    let at = Progress { epoch: 1, epochs: 1, training_loss, validation_loss };
+    Ok(Best { at, weights })
+}
