@@ -1,8 +1,9 @@
 """Andon's engine beside candle, PyTorch, onnxruntime and tract on the same weights, in one interleaved run.
 
-`run.py PEER TRACT TRAINING [--quick]` prints Markdown; the three are built by scripts/bench.sh. Each contender is a process of its own; in each of ten rounds each is asked
-for about a quarter of a second of work, in turn, so that what disturbs the machine disturbs all alike. What is printed
-is the median over the rounds of the time of a call, and of its ratio to onnxruntime in the same round.
+`run.py PEER TRACT TRAINING [--quick]` prints Markdown; the three are built by scripts/bench.sh. Each contender is a process
+of its own; in each of ten rounds each is asked for about a quarter of a second of work, in turn, so that what disturbs the
+machine disturbs all alike. What is printed is the median over the rounds of the time of a call, and of its ratio to
+onnxruntime in the same round.
 """
 import os
 import pathlib
@@ -24,8 +25,8 @@ WINDOWS = 64
 class Contender:
     """A process that answers rounds."""
 
-    def __init__(self, name, command, scale=1.0):
-        self.name, self.scale, self.times, self.cpu, self.rss = name, scale, [], [], 0
+    def __init__(self, name, command):
+        self.name, self.times, self.cpu, self.rss = name, [], [], 0
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline().strip() != "ready":
             raise SystemExit(f"{name} did not get ready: {command}")
@@ -72,9 +73,9 @@ def race(title, contenders, against):
 
 def agree(folder, names):
     """The contenders' first outputs, the largest difference between them."""
-    size = lambda name: np.fromfile(folder / f"{name}.f32", "<f4")
-    want = size("onnxruntime")
-    worst = {name: float(np.abs(size(name)[: want.size] - want[: size(name).size]).max()) for name in names}
+    answer = lambda name: np.fromfile(folder / f"{name}.f32", "<f4")
+    want = answer("onnxruntime")
+    worst = {name: float(np.abs(answer(name)[: want.size] - want[: answer(name).size]).max()) for name in names}
     print("\nLargest difference from onnxruntime's output: " + ", ".join(f"{n} {w:.1e}" for n, w in worst.items()) + ".")
 
 
@@ -88,8 +89,7 @@ def windows(folder, tags, batch, threads):
         contenders.append(Contender("candle", andon("candle", folder, batch, threads)))
         contenders.append(Contender("tract", [TRACT, str(folder), str(batch)]))
     race(f"{tags} tags, batch {batch}, {threads} thread{'s' * (threads > 1)}", contenders, "onnxruntime")
-    names = ["engine", "torch"] + ["candle", "tract"] * (threads == 1)
-    agree(folder, names)
+    agree(folder, ["engine", "torch"] + ["candle", "tract"] * (threads == 1))
 
 
 def streams(paper, streaming, tags):
@@ -107,9 +107,9 @@ def steps(folder, threads):
     torch = Contender("PyTorch", python("torch-step", folder, WINDOWS, threads))
     torch.calls = max(2, torch.calls)
     ours = []
+    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
     for _ in range(ROUNDS):
-        command = [TRAINING, "1"]
-        said = subprocess.run(command, env={**os.environ, "RAYON_NUM_THREADS": str(threads)}, check=True, capture_output=True, text=True)
+        said = subprocess.run([TRAINING, "1"], env=environment, check=True, capture_output=True, text=True)
         ours.append(float(said.stdout.split(":")[1].split("ms")[0]) / 1e3)
         torch.round()
     torch.finish()
