@@ -10,7 +10,10 @@ use super::{
     problem::{OptionalBody, Path, Problem},
     span::instant,
 };
-use crate::pipeline::training::{CancelError, Job};
+use crate::pipeline::{
+    live::LiveEvent,
+    training::{CancelError, Job},
+};
 
 /// The span to train on; all history where it is absent.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -57,8 +60,10 @@ pub(super) async fn one(State(api): State<Api>, Path(id): Path<u64>) -> Result<J
     responses((status = 200, description = "The training: cancelled, or running its last epoch"),
         (status = 404, body = Problem), (status = 409, description = "It has ended", body = Problem)))]
 pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<u64>) -> Result<Json<Job>, Problem> {
-    api.hub.training.cancel(id).map(Json).map_err(|e| match e {
+    let job = api.hub.training.cancel(id).map_err(|e| match e {
         CancelError::NotFound(_) => Problem::not_found(e.to_string()),
         CancelError::Ended(_) => Problem::new(StatusCode::CONFLICT, "Conflict", e.to_string()),
-    })
+    })?;
+    api.hub.live.send(LiveEvent::Asset(job.asset.clone()));
+    Ok(Json(job))
 }

@@ -95,7 +95,7 @@ pub enum CancelError {
     /// There is none of that number.
     #[error("there is no training {0}")]
     NotFound(u64),
-    /// It has ended.
+    /// It has learned already.
     #[error("training {0} has ended already; there is nothing to cancel")]
     Ended(u64),
 }
@@ -104,6 +104,8 @@ pub enum CancelError {
 struct Entry {
     job: Job,
     cancel: CancellationToken,
+    /// It has learned, and its model is being put into force: too late to cancel.
+    installing: bool,
 }
 
 /// The trainings. Cheap to clone.
@@ -145,7 +147,7 @@ impl Training {
         let entry = jobs.get_mut(&id).ok_or(CancelError::NotFound(id))?;
         match entry.job.state {
             JobState::Queued => entry.job.state = JobState::Cancelled,
-            JobState::Running => {}
+            JobState::Running if !entry.installing => {}
             _ => return Err(CancelError::Ended(id)),
         }
         entry.cancel.cancel();
@@ -154,6 +156,13 @@ impl Training {
 
     fn is_cancelled(&self, id: u64) -> bool {
         self.jobs.read().get(&id).is_some_and(|entry| entry.cancel.is_cancelled())
+    }
+
+    /// Marks a training as learned; not one that was cancelled meanwhile.
+    fn close(&self, id: u64) -> bool {
+        let mut jobs = self.jobs.write();
+        let learned = jobs.get_mut(&id).filter(|entry| !entry.cancel.is_cancelled());
+        learned.map(|entry| entry.installing = true).is_some()
     }
 
     /// Marks a training that waited as running; not one that was cancelled meanwhile.
@@ -167,7 +176,7 @@ impl Training {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let job = Job { id, asset, from, to, state: JobState::Queued, progress: None };
         let mut jobs = self.jobs.write();
-        jobs.insert(id, Entry { job: job.clone(), cancel: CancellationToken::new() });
+        jobs.insert(id, Entry { job: job.clone(), cancel: CancellationToken::new(), installing: false });
         while jobs.len() > REMEMBERED {
             jobs.pop_first();
         }
@@ -236,7 +245,7 @@ impl Trainer {
         tracing::info!(asset = %job.asset, "training begins");
         let stream = self.history(&card.config, job).await.map_err(|e| e.to_string())?;
         let artifact = self.fit(job, &card.config, stream).await?;
-        if self.hub.training.is_cancelled(job.id) {
+        if !self.hub.training.close(job.id) {
             return Err("it was cancelled".into());
         }
         let version = artifact.manifest.version();
@@ -257,12 +266,15 @@ impl Trainer {
     fn end(&self, job: &Job, reason: String) {
         let (state, trouble) = if self.hub.training.is_cancelled(job.id) {
             tracing::info!(asset = %job.asset, id = job.id, "training was cancelled");
-            (JobState::Cancelled, format!("training {} was cancelled", job.id))
+            (JobState::Cancelled, None)
         } else {
             tracing::warn!(asset = %job.asset, "training failed: {reason}");
-            (JobState::Failed { reason: reason.clone() }, reason)
+            (JobState::Failed { reason: reason.clone() }, Some(reason))
         };
-        self.hub.board.update(&job.asset, |card| (card.training, card.model_trouble) = (None, Some(trouble)));
+        self.hub.board.update(&job.asset, |card| {
+            card.training = None;
+            card.model_trouble = trouble.or(card.model_trouble.take());
+        });
         self.hub.training.set(job.id, |j| j.state = state);
         self.hub.live.send(LiveEvent::Asset(job.asset.clone()));
     }
