@@ -30,15 +30,14 @@ impl Kernel {
         *BEST.get_or_init(|| Self::ALL.into_iter().find(fit).unwrap_or(Self::Portable))
     }
 
-    /// Whether this processor has it. AVX-512 must be asked for as well, by setting `ANDON_AVX512`: that kernel has been
-    /// compiled and not run yet, and neither its tests nor a plant should be the first to do so unasked.
+    /// Whether this processor has it.
     pub fn is_here(self) -> bool {
         match self {
             Self::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => is_x86_feature_detected!("avx512f") && std::env::var_os("ANDON_AVX512").is_some(),
+            Self::Avx512 => is_x86_feature_detected!("avx512f"),
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
