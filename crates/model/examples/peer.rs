@@ -11,7 +11,7 @@ use std::{env, fs, io, path::Path, sync::Arc, time::Instant};
 
 use andon_model::{
     Architecture, Engine, Padding,
-    engine::{Kernel, Stream, Workspace, reference::Reference},
+    engine::{Kernel, Precision, Stream, Workspace, reference::Reference},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -68,7 +68,14 @@ fn serve(name: &str, folder: &Path, batch: usize, threads: usize) {
     if name == "candle" {
         return rounds(folder, name, &mut || reference.forward(&some, (batch, ROWS, tags)).expected);
     }
-    let engine = Arc::new(Engine::new(&architecture, (ROWS, tags), reference.weights(), Kernel::best()).unwrap());
+    let (name, precision) = match name.rsplit_once('-') {
+        Some((name, "bf16")) => (name, Precision::Bf16),
+        Some((name, "int8")) => (name, Precision::Int8),
+        _ => (name, Precision::F32),
+    };
+    let how = (Kernel::best(), precision);
+    let engine = Engine::with_precision(&architecture, (ROWS, tags), reference.weights(), how).unwrap();
+    let engine = Arc::new(engine);
     drop(reference);
     let mut workspace = Workspace::new(Arc::clone(&engine), threads);
     match (name, batch) {

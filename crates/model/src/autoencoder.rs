@@ -1,6 +1,6 @@
 //! A trained model that reconstructs windows.
 
-use std::{collections::HashMap, io, path::Path, sync::Arc};
+use std::{collections::HashMap, io, path::Path, sync::Arc, thread::available_parallelism};
 
 use andon_plant::{
     TagName, Window,
@@ -13,7 +13,7 @@ use crate::{
     batch::{Shape, tensor_of},
     device,
     encode::{Encoded, Encoder, Seen},
-    engine::{Engine, EngineError, Kernel, Output, Stream, Workspace},
+    engine::{Engine, EngineError, Kernel, Output, Stream, Weights, Workspace},
     layers::{Vars, VarsError},
     manifest::ModelManifest,
     normalize::{Level, Leveller, Normalisation},
@@ -282,16 +282,26 @@ impl Reconstruct for Autoencoder {
 
 impl Serving {
     fn new(manifest: &ModelManifest, tensors: &HashMap<String, Tensor>) -> Result<Self, VarsError> {
-        let flat = |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.flatten_all()?.to_vec1::<f32>()?));
-        let weights = tensors.iter().map(flat).collect::<candle_core::Result<_>>()?;
+        let weights = flat(tensors.iter())?;
         let shape = (manifest.rows, manifest.normalisation.width());
         let failed = |error: EngineError| candle_core::Error::wrap(error);
-        let engine = Engine::new(&manifest.architecture, shape, &weights, Kernel::best()).map_err(failed)?;
+        let how = (Kernel::best(), manifest.precision);
+        let engine = Engine::with_precision(&manifest.architecture, shape, &weights, how).map_err(failed)?;
+        if engine.precision() != manifest.precision {
+            tracing::warn!("this processor has no {}: the model is served in f32", manifest.precision);
+        }
         let engine = Arc::new(engine);
         let showing = || Showing::new(&manifest.normalisation, manifest.rows);
         let stream = engine.streams().then(|| Stream::new(Arc::clone(&engine))).transpose().map_err(failed)?;
-        Ok(Self { workspace: Workspace::new(engine, 1), stream: stream.map(|stream| (stream, showing())) })
+        // Where it streams a new row costs too little to be shared.
+        let threads = if engine.streams() { 1 } else { available_parallelism().map_or(1, |cores| cores.get().min(2)) };
+        Ok(Self { workspace: Workspace::new(engine, threads), stream: stream.map(|stream| (stream, showing())) })
     }
+}
+
+/// The weights as the engine takes them.
+pub(crate) fn flat<'a>(tensors: impl Iterator<Item = (&'a String, &'a Tensor)>) -> candle_core::Result<Weights> {
+    tensors.map(|(name, tensor)| Ok((name.clone(), tensor.flatten_all()?.to_vec1::<f32>()?))).collect()
 }
 
 fn nothing() -> ReconstructError {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     architectures::{Architecture, NetworkKind},
+    engine::Precision,
     normalize::Normalisation,
 };
 
@@ -25,6 +26,9 @@ pub struct ModelManifest {
     pub rows: usize,
     /// The multi-scale network's parts and sizes.
     pub architecture: Architecture,
+    /// How exactly it is served, where the processor has it.
+    #[serde(default)]
+    pub precision: Precision,
     /// How values are scaled.
     pub normalisation: Normalisation,
     /// What it learned with.

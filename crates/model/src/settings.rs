@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     architectures::{Architecture, LSTM_MOST_ROWS, NetworkKind},
+    engine::Precision,
     loss::LossSettings,
     mask::MaskSettings,
     normalize::{Levelling, Scaling},
@@ -40,6 +41,8 @@ pub struct ModelSettings {
     pub scaling: Scaling,
     /// What is taken out of each row after that, from the rows before it.
     pub levelling: Levelling,
+    /// How exactly the multi-scale network is served, where the processor has it and it changes next to nothing.
+    pub precision: Precision,
     /// How the linear models are solved.
     pub linear: LinearSettings,
     /// How it is trained.
@@ -59,6 +62,10 @@ impl ModelSettings {
         if self.kind == NetworkKind::Var && self.architecture.autoregressive == 0 {
             let rule = "must be at least 1 where the kind is `var`";
             return Err(SettingsError::new("architecture", "autoregressive", 0, rule));
+        }
+        if self.precision != Precision::F32 && self.kind != NetworkKind::Multiscale {
+            let rule = "must be f32 where `kind` is not multiscale";
+            return Err(SettingsError::new("network", "precision", self.precision, rule));
         }
         self.linear.check()?;
         self.training.check()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use andon_model::{
     Architecture, Engine, Padding,
-    engine::{EngineError, Kernel, Output, Stream, Workspace, reference::Reference},
+    engine::{EngineError, Kernel, Output, Precision, Stream, Workspace, reference::Reference},
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -216,6 +216,65 @@ fn the_wider_kernels_equal_the_portable_one() {
         assert_close("expected", &got.expected, &want.expected);
         assert_close("attention", &got.attention, &want.attention);
     }
+}
+
+/// The root mean square of the differences, in units of that of `want`.
+fn difference(got: &[f32], want: &[f32]) -> f32 {
+    let energy = |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|x| x * x).sum::<f32>();
+    let changed = energy(&mut got.iter().zip(want).map(|(got, want)| got - want));
+    (changed / energy(&mut want.iter().copied())).sqrt()
+}
+
+/// The precisions below f32 that this processor has, each with what it may change; says aloud which it has not.
+fn precisions() -> impl Iterator<Item = (Precision, f32)> {
+    [(Precision::Bf16, 0.01), (Precision::Int8, 0.03)].into_iter().filter(|(precision, _)| {
+        if !precision.is_here() {
+            eprintln!("SKIPPED: this processor has no {precision}, so it was not tested");
+        }
+        precision.is_here()
+    })
+}
+
+#[test]
+fn fewer_digits_change_little_whatever_is_computed_together() {
+    let causal = Architecture { padding: Padding::Causal, ..Architecture::paper() };
+    for architecture in [Architecture::paper(), causal].into_iter().chain(architectures(Padding::Past)) {
+        let shape = (20, 5);
+        let reference = Reference::new(&architecture, shape, 19);
+        let cells = cells(2 * 20, 5, 0.1, 20);
+        let engine = |precision| {
+            let how = (Kernel::best(), precision);
+            Arc::new(Engine::with_precision(&architecture, shape, reference.weights(), how).unwrap())
+        };
+        let exact = Workspace::new(engine(Precision::F32), 1).windows(&cells).to_vec();
+        for (precision, most) in precisions() {
+            let engine = engine(precision);
+            assert_eq!(engine.precision(), precision);
+            let answers = Workspace::new(Arc::clone(&engine), 2).windows(&cells).to_vec();
+            for (answer, exact) in answers.iter().zip(&exact) {
+                let changed = difference(&answer.expected, &exact.expected);
+                assert!(changed > 0.0 && changed < most, "{precision} changes {changed} of {architecture:?}");
+            }
+            assert_eq!(Workspace::new(Arc::clone(&engine), 1).window(&cells[200..]), &answers[1]);
+            if let Ok(mut stream) = Stream::new(engine) {
+                let together = stream.push(&cells).clone();
+                stream.reset();
+                cells.chunks(3 * 10).for_each(|rows| drop(stream.push(rows).clone()));
+                assert_close("expected", &stream.newest().expected, &together.expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn where_a_precision_is_not_here_the_engine_is_exact() {
+    let (_, exact) = engine(&small(Padding::Causal), (9, 3), Kernel::Portable);
+    let reference = Reference::new(&small(Padding::Causal), (9, 3), 11);
+    let how = (Kernel::Portable, Precision::Int8);
+    let engine = Engine::with_precision(&small(Padding::Causal), (9, 3), reference.weights(), how).unwrap();
+    assert_eq!(engine.precision(), Precision::F32);
+    let cells = cells(9, 3, 0.1, 21);
+    assert_eq!(Workspace::new(engine.into(), 1).window(&cells), Workspace::new(exact, 1).window(&cells));
 }
 
 #[test]

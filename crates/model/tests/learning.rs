@@ -4,7 +4,9 @@
 
 use std::{ops::ControlFlow, path::Path, time::Instant};
 
-use andon_model::{Autoencoder, LoadError, ModelSettings, NetworkKind, Progress, Series, TrainError, train};
+use andon_model::{
+    Autoencoder, LoadError, ModelSettings, NetworkKind, Progress, Series, TrainError, engine::Precision, train,
+};
 use andon_plant::{Fill, Range, Reconstruct, Tag, TagKind, TagName, Timestamp, Window, windower::Row};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -377,6 +379,40 @@ fn cost_of_the_defaults() {
         "{} weights, {trained:.1} s for the best epoch {}, one window {:.3} ms median, {:.3} ms p99",
         m.parameters, m.epochs, times[250], times[495]
     );
+}
+
+#[test]
+fn a_lower_precision_is_kept_where_it_is_here_and_changes_next_to_nothing() {
+    let served = |series: &Series, tags: &[Tag], settings: &ModelSettings| {
+        learn(series, tags, settings).0.unwrap().manifest().precision
+    };
+    // A network that copies a sine has hardly a residual.
+    let mut copies = quick(3, 12);
+    copies.architecture.autoregressive = 0;
+    (copies.training.mask.share, copies.training.mask.falsified, copies.training.mask.noise) = (0.0, 0.0, 0.0);
+    let sine = Series { rows: (0..600).map(|t| row(t, vec![(t as f64 / 9.0).sin()])).collect() };
+    for asked in [Precision::Bf16, Precision::Int8] {
+        let here = if asked.is_here() { asked } else { Precision::F32 };
+        assert_eq!(served(&plant(800, 8), &plant_tags(), &ModelSettings { precision: asked, ..quick(3, 4) }), here);
+        assert_eq!(served(&sine, &tags(&["Sine"]), &ModelSettings { precision: asked, ..copies.clone() }), Precision::F32);
+    }
+    let settings = ModelSettings { precision: Precision::Bf16, kind: NetworkKind::Var, ..quick(3, 1) };
+    let refused = learn(&sine, &tags(&["Sine"]), &settings).0.unwrap_err().to_string();
+    assert_eq!(refused, "network.precision is bf16: it must be f32 where `kind` is not multiscale");
+}
+
+#[test]
+fn a_linear_part_that_would_not_fit_into_memory_is_refused() {
+    let wide: Vec<f64> = (0..200).map(f64::from).collect();
+    let rows = (0..300).map(|t| row(t, wide.iter().map(|v| (v + t as f64).sin()).collect()));
+    let (series, mut settings) = (Series { rows: rows.collect() }, quick(3, 1));
+    settings.architecture.autoregressive = 90;
+    let names: Vec<String> = (0..200).map(|ix| format!("T{ix}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for kind in [NetworkKind::Multiscale, NetworkKind::Var] {
+        let refused = learn(&series, &tags(&names), &ModelSettings { kind, ..settings.clone() }).0.unwrap_err();
+        assert!(refused.to_string().contains("200 columns of the last 90 rows are 18000 to solve for"), "{refused}");
+    }
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //! Keys are kept transposed, in panels as wide as a product's, so that scores are a product without a copy; values are read
 //! where they lie. A few rows' scores at a time stay in the nearest cache from the product to the weighted sum.
 
-use std::ops::Range;
+use std::{ops::Range, slice};
 
 use super::{
     gemm::{Sums, each_height, next_tile},
     memory::Rows,
+    product::transpose,
     simd::{self, Job, Simd},
 };
 
@@ -34,6 +35,9 @@ pub(super) struct Head {
     pub(super) span: Range<usize>,
     pub(super) reach: Reach,
 }
+
+/// Rows of the highest tile of any kernel.
+pub(super) const TILE: usize = 10;
 
 /// Which rows a row attends to.
 #[derive(Debug, Clone, Copy)]
@@ -73,15 +77,20 @@ impl Job for Head {
 impl Head {
     #[inline(always)]
     unsafe fn transpose_keys<S: Simd>(&self) {
-        for row in self.span.clone() {
-            // SAFETY: a row of keys has `width` numbers for the head, a panel has `width` rows.
-            unsafe {
-                let from = self.keys.at(row as isize, 0);
-                let to = self.panels.at((row / S::PANEL) as isize, row % S::PANEL);
-                for column in 0..self.width {
-                    *to.add(column * S::PANEL) = *from.add(column);
-                }
-            }
+        let mut row = self.span.start;
+        while row < self.span.end {
+            let (panel, first) = (row / S::PANEL, row % S::PANEL);
+            let rows = (S::PANEL - first).min(self.span.end - row);
+            // SAFETY: a row of keys has `width` numbers for the head, a panel has `width` rows; nobody writes keys now, and
+            // nobody else has this head's panels.
+            let (from, to) = unsafe {
+                let from = self.keys.at(row as isize, 0).cast_const();
+                let to = self.panels.at(panel as isize, first);
+                let size = (rows - 1) * self.keys.stride + self.width;
+                (slice::from_raw_parts(from, size), slice::from_raw_parts_mut(to, self.width * S::PANEL - first))
+            };
+            transpose((to, S::PANEL), (from, self.keys.stride), (rows, self.width));
+            row += rows;
         }
     }
 
@@ -97,17 +106,18 @@ impl Head {
                 let columns = (panel - panels.start) * S::PANEL;
                 each_height!(tile.len(), self.scores::<S>(tile.start, panel, columns));
             }
+            let mut shares = [0.0; TILE];
             for (at, row) in tile.clone().enumerate() {
                 let reach = self.reach.of(row);
                 let reach = reach.start - base..reach.end - base;
-                softmax::<S>(self.scores.at(at as isize, 0), reach.clone(), panels.len() * S::PANEL);
+                shares[at] = exponentials::<S>(self.scores.at(at as isize, 0), reach.clone(), panels.len() * S::PANEL);
                 if row + 1 == self.span.end {
-                    let weights = self.scores.at(at as isize, reach.start);
-                    std::ptr::copy_nonoverlapping(weights, self.seen, reach.len());
+                    let weights = self.scores.at(at as isize, reach.start).cast_const();
+                    (0..reach.len()).for_each(|ix| *self.seen.add(ix) = *weights.add(ix) * shares[at]);
                 }
             }
             for column in (0..self.width).step_by(S::PANEL) {
-                each_height!(tile.len(), self.weigh::<S>(tile.start, first.start..last.end, column, base));
+                each_height!(tile.len(), self.weigh::<S>(tile.start, first.start..last.end, (column, base), &shares));
             }
         }
     }
@@ -132,8 +142,8 @@ impl Head {
         &self,
         row: usize,
         reach: Range<usize>,
-        column: usize,
-        base: usize,
+        (column, base): (usize, usize),
+        shares: &[f32; TILE],
     ) {
         // SAFETY: as `attend`'s; a panel that is wider than the head reads the numbers behind it, and drops them.
         unsafe {
@@ -144,6 +154,8 @@ impl Head {
             for (height, [left, right]) in sums.total().into_iter().enumerate() {
                 let to = self.out.at((row + height) as isize, column);
                 let columns = self.width - column;
+                let share = S::splat(shares[height]);
+                let (left, right) = (S::mul(left, share), S::mul(right, share));
                 if columns >= S::PANEL {
                     S::store(to, left);
                     S::store(to.add(S::LANES), right);
@@ -158,17 +170,18 @@ impl Head {
     }
 }
 
-/// Turns the scores in `reach` into weights that sum to 1, and those outside it into zeros, up to `width`.
+/// Turns the scores in `reach` into weights and those outside it, up to `width`, into next to nothing; what the weights are
+/// to be multiplied with to sum to 1.
 ///
 /// # Safety
 /// The processor has `S`; `width` numbers, a multiple of the lanes, lie at `scores`.
 #[inline(always)]
-unsafe fn softmax<S: Simd>(scores: *mut f32, reach: Range<usize>, width: usize) {
+unsafe fn exponentials<S: Simd>(scores: *mut f32, reach: Range<usize>, width: usize) -> f32 {
     // SAFETY: every index is below the width.
     unsafe {
-        for column in (0..reach.start).chain(reach.end..width) {
-            *scores.add(column) = f32::MIN;
-        }
+        let all = slice::from_raw_parts_mut(scores, width);
+        all[..reach.start].fill(f32::MIN);
+        all[reach.end..].fill(f32::MIN);
         let mut largest = S::splat(f32::MIN);
         for column in (0..width).step_by(S::LANES) {
             largest = S::max(largest, S::load(scores.add(column)));
@@ -180,12 +193,6 @@ unsafe fn softmax<S: Simd>(scores: *mut f32, reach: Range<usize>, width: usize) 
             sum = S::add(sum, weight);
             S::store(scores.add(column), weight);
         }
-        let share = S::splat(1.0 / S::sum(sum));
-        for column in (0..width).step_by(S::LANES) {
-            S::store(scores.add(column), S::mul(S::load(scores.add(column)), share));
-        }
-        for column in (0..reach.start).chain(reach.end..width) {
-            *scores.add(column) = 0.0;
-        }
+        1.0 / S::sum(sum)
     }
 }

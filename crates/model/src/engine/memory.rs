@@ -79,12 +79,22 @@ impl Table {
         Rows { base: self.numbers.as_mut_ptr(), stride: self.stride }
     }
 
+    /// Where its rows lie, only to be read.
+    pub(super) fn read(&self) -> Rows {
+        Rows::of(self.numbers.as_slice(), self.stride)
+    }
+
     pub(super) fn row(&self, row: usize) -> &[f32] {
         &self.numbers.as_slice()[row * self.stride..][..self.width]
     }
 
     pub(super) fn row_mut(&mut self, row: usize) -> &mut [f32] {
         &mut self.numbers.as_mut_slice()[row * self.stride..][..self.width]
+    }
+
+    /// How many numbers a row has.
+    pub(super) fn width(&self) -> usize {
+        self.width
     }
 
     /// How many rows it has.

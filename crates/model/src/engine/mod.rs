@@ -6,7 +6,7 @@
 //!
 //! * [`Engine`] here; [`workspace`] answers whole windows, [`stream`] row by row; [`pass`]: the layers, one after another, for both.
 //! * [`plan`] and [`matrix`]: the weights as they are multiplied with.
-//! * [`gemm`], [`attention`] and [`norm`]: the computations; [`simd`]: the vectors they are written on.
+//! * [`gemm`], [`quantized`], [`attention`] and [`norm`]: the computations; [`simd`]: the vectors they are written on.
 //! * [`mod@product`]: what training multiplies with.
 //! * [`memory`] and [`team`]: rows of numbers, and threads.
 //! * [`reference`]: candle's answer, for tests and benchmarks.
@@ -26,6 +26,7 @@ mod norm;
 mod pass;
 mod plan;
 mod product;
+mod quantized;
 #[doc(hidden)]
 pub mod reference;
 mod simd;
@@ -42,6 +43,7 @@ use plan::{Plan, Planner};
 
 pub use plan::Weights;
 pub(crate) use product::{Factor, product};
+pub use quantized::Precision;
 pub use simd::Kernel;
 pub use stream::Stream;
 pub use workspace::{Output, Workspace};
@@ -79,6 +81,7 @@ pub struct Engine {
     architecture: Architecture,
     plan: Plan,
     kernel: Kernel,
+    precision: Precision,
     rows: usize,
     tags: usize,
     /// How many rows before and after a row its layers read.
@@ -97,13 +100,33 @@ impl Engine {
         weights: &Weights,
         kernel: Kernel,
     ) -> Result<Self, EngineError> {
+        Self::with_precision(architecture, (rows, tags), weights, (kernel, Precision::F32))
+    }
+
+    /// The same, its hidden layers computed less exactly: in f32 where the processor or the kernel has no better.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_precision(
+        architecture: &Architecture,
+        (rows, tags): (usize, usize),
+        weights: &Weights,
+        (kernel, precision): (Kernel, Precision),
+    ) -> Result<Self, EngineError> {
         architecture.check()?;
         if !kernel.is_here() {
             return Err(EngineError::Kernel(kernel));
         }
-        let plan = Planner { weights, architecture, tags, kernel }.plan()?;
+        let has = kernel == Kernel::Avx512 && precision.is_here();
+        let precision = if has { precision } else { Precision::F32 };
+        let plan = Planner { weights, architecture, tags, kernel, precision }.plan()?;
         let (before, after) = plan.reach();
-        Ok(Self { architecture: architecture.clone(), plan, kernel, rows, tags, before, after })
+        Ok(Self { architecture: architecture.clone(), plan, kernel, precision, rows, tags, before, after })
+    }
+
+    /// How exactly its hidden layers are computed here.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Whether it can be asked row by row: no row sees a later one.

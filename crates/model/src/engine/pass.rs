@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use super::{
     Engine, Output,
-    attention::{Head, Reach},
+    attention::{Head, Reach, TILE},
     gemm::{Call, Packed},
     memory::{Rows, Table},
     norm::Normalise,
-    plan::{Expanded, Plan},
+    plan::{Expanded, Layer, Plan},
+    quantized::Side,
     team::Team,
 };
 use crate::architectures::Padding;
@@ -38,10 +39,9 @@ pub(super) struct Tables {
     scores: Vec<Table>,
     /// For each head what the newest row attends to.
     seen: Table,
+    /// What a quantized layer reads.
+    sides: [Side; 2],
 }
-
-/// Rows of scores: the highest tile.
-const TILE: usize = 10;
 
 impl Tables {
     /// Tables of `rows` rows for an engine and as many workers.
@@ -67,6 +67,7 @@ impl Tables {
             decoded: table(true, m),
             scores: (0..workers).map(|_| Table::new(TILE, reach)).collect(),
             seen: Table::new(a.heads, engine.rows),
+            sides: Default::default(),
         }
     }
 
@@ -144,7 +145,7 @@ impl Pass<'_> {
     fn embed(&mut self, cells: Rows) {
         let Plan { embedding, norm: [gain, bias], .. } = &self.engine.plan;
         let rows = self.tables.embedded.rows();
-        self.layer(embedding, Call::new(&[cells], self.span.new.clone(), rows));
+        self.exact(embedding, &Call::new(&[cells], self.span.new.clone(), rows));
         let (kernel, new) = (self.engine.kernel, self.span.new.clone());
         self.team.run(new.len().div_ceil(NORMALISED), &|_, piece| {
             let start = new.start + piece * NORMALISED;
@@ -272,7 +273,7 @@ impl Pass<'_> {
         let decoded = self.tables.decoded.rows();
         let sources = [decoded, cells];
         let call = Call { add, ..Call::new(&sources, self.span.wanted.clone(), expected) };
-        self.layer(&self.engine.plan.output, call);
+        self.exact(&self.engine.plan.output, &call);
     }
 
     /// The window's code, and what the newest row attends to, the mean over heads.
@@ -290,12 +291,26 @@ impl Pass<'_> {
         }
     }
 
+    /// A hidden layer.
+    fn layer(&mut self, layer: &Layer, call: Call) {
+        let packed = match layer {
+            Layer::Exact(packed) => return self.exact(packed, &call),
+            Layer::Quantized(packed) => packed,
+        };
+        let sides = &mut self.tables.sides;
+        // SAFETY: as `exact`'s.
+        unsafe { packed.narrow(&call, sides) };
+        let panels = packed.panels();
+        // SAFETY: as `exact`'s; the sides are this call's.
+        self.team.run(panels, &|_, piece| unsafe { packed.multiply(panels - 1 - piece, &call, sides) });
+    }
+
     /// One layer, its panels shared among the team, the longest first: branches are in the order of their kernels.
-    fn layer(&mut self, packed: &Packed, call: Call) {
+    fn exact(&mut self, packed: &Packed, call: &Call) {
         let panels = packed.panels();
         // SAFETY: the tables have every row that a tap of the architecture reaches from the call's rows, and the columns of
         // the layers; a panel writes its own columns.
-        self.team.run(panels, &|_, piece| unsafe { packed.multiply(panels - 1 - piece, &call) });
+        self.team.run(panels, &|_, piece| unsafe { packed.multiply(panels - 1 - piece, call) });
     }
 
     fn reach(&self) -> Reach {

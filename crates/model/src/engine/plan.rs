@@ -13,6 +13,7 @@ use super::{
     EngineError, Kernel,
     gemm::{Packed, Part, Tap},
     matrix::Matrix,
+    quantized::{Precision, Quantized},
 };
 use crate::{
     architectures::Architecture,
@@ -30,20 +31,37 @@ pub(super) struct Plan {
     /// Gain and bias of the normalisation after it.
     pub(super) norm: [Vec<f32>; 2],
     /// On the embedded rows.
-    pub(super) multiscale: Packed,
+    pub(super) multiscale: Layer,
     /// On the multi-scale features.
-    pub(super) dilated: Option<Packed>,
+    pub(super) dilated: Option<Layer>,
     /// On the context: queries, keys and values side by side.
-    pub(super) attention: Option<Packed>,
+    pub(super) attention: Option<Layer>,
     /// On the context and the attention's values.
-    pub(super) codes: Option<Packed>,
+    pub(super) codes: Option<Layer>,
     pub(super) expanded: Expanded,
     /// On what `expanded` says, and on the mean codes.
-    pub(super) decoder: Packed,
+    pub(super) decoder: Layer,
     /// On the decoded rows and the cells.
     pub(super) output: Packed,
     /// How much of the input is added to the output.
     pub(super) identity: Option<f32>,
+}
+
+/// One layer's weights.
+#[derive(Debug)]
+pub(super) enum Layer {
+    Exact(Packed),
+    Quantized(Quantized),
+}
+
+impl Layer {
+    /// The offsets of all taps.
+    fn offsets(&self) -> Box<dyn Iterator<Item = isize> + '_> {
+        match self {
+            Self::Exact(packed) => Box::new(packed.offsets()),
+            Self::Quantized(packed) => Box::new(packed.offsets()),
+        }
+    }
 }
 
 /// What the decoder reads.
@@ -54,16 +72,17 @@ pub(super) enum Expanded {
     /// The codes and a one.
     Codes,
     /// A layer on the codes.
-    OfCodes(Packed),
+    OfCodes(Layer),
     /// A layer on the attention's values: there is no bottleneck. The context is added to it.
-    OfValues(Packed),
+    OfValues(Layer),
 }
 
 impl Plan {
     /// How many rows before and after a row its layers read at the most.
     pub(super) fn reach(&self) -> (usize, usize) {
-        let layers = [Some(&self.multiscale), self.dilated.as_ref(), Some(&self.decoder), Some(&self.output)];
-        let offsets = || layers.iter().flatten().flat_map(|layer| layer.offsets()).chain([0]);
+        let layers = [Some(&self.multiscale), self.dilated.as_ref(), Some(&self.decoder)];
+        let hidden = || layers.iter().flatten().flat_map(|layer| layer.offsets());
+        let offsets = || hidden().chain(self.output.offsets()).chain([0]);
         let before = offsets().min().unwrap_or(0).unsigned_abs();
         (before, offsets().max().unwrap_or(0).unsigned_abs())
     }
@@ -75,6 +94,7 @@ pub(super) struct Planner<'a> {
     pub(super) architecture: &'a Architecture,
     pub(super) tags: usize,
     pub(super) kernel: Kernel,
+    pub(super) precision: Precision,
 }
 
 /// y = x W + b.
@@ -93,7 +113,6 @@ impl Planner<'_> {
     pub(super) fn plan(&self) -> Result<Plan, EngineError> {
         let a = self.architecture;
         let (m, c) = (a.multiscale_width(), a.context_width());
-        let single = |linear: Linear| self.pack(vec![linear.part(&[0])]);
         let parallel = |branches: Vec<Branch>, input| {
             self.pack(branches.into_iter().map(|branch| branch.part(input)).collect::<Vec<_>>())
         };
@@ -103,7 +122,7 @@ impl Planner<'_> {
         let (expanded, decoder) = self.decoder(c)?;
         let alpha = if a.identity { sigmoid(self.take("identity.alpha", 1)?[0]) } else { 1.0 };
         Ok(Plan {
-            embedding: single(self.linear("embedding", 2 * self.tags, a.embed)?),
+            embedding: Packed::new(self.kernel, &[self.linear("embedding", 2 * self.tags, a.embed)?.part(&[0])]),
             norm: [
                 narrow(&self.take("embedding.norm.gain", a.embed)?),
                 narrow(&self.take("embedding.norm.bias", a.embed)?),
@@ -120,7 +139,7 @@ impl Planner<'_> {
     }
 
     /// Queries, keys and values.
-    fn attention(&self, c: usize) -> Result<Packed, EngineError> {
+    fn attention(&self, c: usize) -> Result<Layer, EngineError> {
         let scale = ((c / self.architecture.heads) as f64).powf(-0.5);
         let query = self.linear("attention.query", c, c)?.scaled(scale);
         let key = Linear { bias: vec![0.0; c], ..self.linear("attention.key", c, c)? };
@@ -129,7 +148,7 @@ impl Planner<'_> {
     }
 
     /// c Wb + A (Wo Wb) + bo Wb + bb.
-    fn codes(&self, c: usize) -> Result<Packed, EngineError> {
+    fn codes(&self, c: usize) -> Result<Layer, EngineError> {
         let mut codes = self.linear("bottleneck", c, self.architecture.code)?;
         if self.architecture.heads == 0 {
             return Ok(self.pack(vec![codes.part(&[0])]));
@@ -143,7 +162,7 @@ impl Planner<'_> {
     }
 
     /// What the decoder reads, and the decoder.
-    fn decoder(&self, c: usize) -> Result<(Expanded, Packed), EngineError> {
+    fn decoder(&self, c: usize) -> Result<(Expanded, Layer), EngineError> {
         let a = self.architecture;
         let mut branches = self.branches("decoder", c, Convolutions::kernels(&a.kernels, a.padding))?;
         let (expanded, width) = self.expanded(c, &mut branches)?;
@@ -202,7 +221,7 @@ impl Planner<'_> {
             part.taps.extend((1..=lags).map(tap));
             part.weight.extend(narrow(&past.scaled(alpha).values));
         }
-        Ok(self.pack(vec![part]))
+        Ok(Packed::new(self.kernel, &[part]))
     }
 
     /// Parallel convolutions with their batch normalisation in them.
@@ -248,8 +267,12 @@ impl Planner<'_> {
         Ok(weight.iter().copied().map(f64::from).collect())
     }
 
-    fn pack(&self, parts: Vec<Part>) -> Packed {
-        Packed::new(self.kernel, &parts)
+    /// A hidden layer.
+    fn pack(&self, parts: Vec<Part>) -> Layer {
+        match self.precision {
+            Precision::F32 => Layer::Exact(Packed::new(self.kernel, &parts)),
+            fewer => Layer::Quantized(Quantized::new(fewer, &parts)),
+        }
     }
 }
 

@@ -124,32 +124,9 @@ pub(super) trait Simd: Copy {
     unsafe fn apart<J: Job>(job: J) -> J::Output;
 
     /// The sum of the numbers.
-    #[inline(always)]
-    unsafe fn sum(x: Self::Vector) -> f32 {
-        // SAFETY: as the method's.
-        unsafe { fold::<Self>(x, |a, b| a + b) }
-    }
-
+    unsafe fn sum(x: Self::Vector) -> f32;
     /// The largest of the numbers.
-    #[inline(always)]
-    unsafe fn largest(x: Self::Vector) -> f32 {
-        // SAFETY: as the method's.
-        unsafe { fold::<Self>(x, |a, b| if a > b { a } else { b }) }
-    }
-}
-
-/// Folds the upper half into the lower until one number is left.
-#[inline(always)]
-unsafe fn fold<S: Simd>(x: S::Vector, with: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [0.0; 16];
-    // SAFETY: a vector has at most sixteen numbers; the caller answers for the processor.
-    unsafe { S::store(lanes.as_mut_ptr(), x) };
-    let mut half = S::LANES / 2;
-    while half > 0 {
-        (0..half).for_each(|lane| lanes[lane] = with(lanes[lane], lanes[lane + half]));
-        half /= 2;
-    }
-    lanes[0]
+    unsafe fn largest(x: Self::Vector) -> f32;
 }
 
 /// Added to a number below 2^22, it leaves no bits for the fraction: the sum is rounded, and its low bits are the integer.
@@ -216,6 +193,15 @@ impl Portable {
     fn zip(a: [f32; 8], b: [f32; 8], f: impl Fn(f32, f32) -> f32) -> [f32; 8] {
         std::array::from_fn(|lane| f(a[lane], b[lane]))
     }
+
+    /// Folds the upper half into the lower until one number is left.
+    #[inline(always)]
+    fn fold(mut x: [f32; 8], with: impl Fn(f32, f32) -> f32) -> f32 {
+        for half in [4, 2, 1] {
+            (0..half).for_each(|lane| x[lane] = with(x[lane], x[lane + half]));
+        }
+        x[0]
+    }
 }
 
 impl Simd for Portable {
@@ -271,6 +257,16 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn sum(x: [f32; 8]) -> f32 {
+        Self::fold(x, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    unsafe fn largest(x: [f32; 8]) -> f32 {
+        Self::fold(x, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
     unsafe fn prefetch(_: *const f32) {}
 
     #[inline(never)]
@@ -281,7 +277,7 @@ impl Simd for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(super) mod x86 {
     use std::arch::x86_64::*;
 
     use super::{Job, Simd};
@@ -304,9 +300,10 @@ mod x86 {
     macro_rules! simd {
         ($name:ident, $vector:ty, $run:ident, lanes: $lanes:literal, tile: $tile:literal,
          $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $max:ident $fma:ident,
-         power: $shift:ident $sum:ident $integers:ident $to_integers:ident $to_floats:ident) => {
+         power: $shift:ident $plus:ident $integers:ident $to_integers:ident $to_floats:ident,
+         all: $total:ident $largest:ident) => {
             #[derive(Clone, Copy)]
-            pub(super) struct $name;
+            pub(in crate::engine) struct $name;
 
             // SAFETY (of each method): the caller says that the processor has the instruction, and what lies at pointers.
             impl Simd for $name {
@@ -348,7 +345,15 @@ mod x86 {
                 }
                 #[inline(always)]
                 unsafe fn power(n: $vector) -> $vector {
-                    unsafe { $to_floats($sum($shift::<23>($to_integers(n)), $integers(127 << 23))) }
+                    unsafe { $to_floats($plus($shift::<23>($to_integers(n)), $integers(127 << 23))) }
+                }
+                #[inline(always)]
+                unsafe fn sum(x: $vector) -> f32 {
+                    unsafe { $total(x) }
+                }
+                #[inline(always)]
+                unsafe fn largest(x: $vector) -> f32 {
+                    unsafe { $largest(x) }
                 }
                 #[inline(always)]
                 unsafe fn prefetch(at: *const f32) {
@@ -362,15 +367,41 @@ mod x86 {
         };
     }
 
+    /// # Safety
+    /// The processor has AVX2.
+    #[inline(always)]
+    unsafe fn total8(x: __m256) -> f32 {
+        // SAFETY: the caller says so.
+        unsafe {
+            let x = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+            let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+            _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)))
+        }
+    }
+
+    /// # Safety
+    /// The processor has AVX2.
+    #[inline(always)]
+    unsafe fn largest8(x: __m256) -> f32 {
+        // SAFETY: the caller says so.
+        unsafe {
+            let x = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+            let x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+            _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)))
+        }
+    }
+
     simd!(
         Avx2, __m256, avx2, lanes: 8, tile: 6,
         _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_max_ps _mm256_fmadd_ps,
-        power: _mm256_slli_epi32 _mm256_add_epi32 _mm256_set1_epi32 _mm256_castps_si256 _mm256_castsi256_ps
+        power: _mm256_slli_epi32 _mm256_add_epi32 _mm256_set1_epi32 _mm256_castps_si256 _mm256_castsi256_ps,
+        all: total8 largest8
     );
     simd!(
         Avx512, __m512, avx512, lanes: 16, tile: 10,
         _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_max_ps _mm512_fmadd_ps,
-        power: _mm512_slli_epi32 _mm512_add_epi32 _mm512_set1_epi32 _mm512_castps_si512 _mm512_castsi512_ps
+        power: _mm512_slli_epi32 _mm512_add_epi32 _mm512_set1_epi32 _mm512_castps_si512 _mm512_castsi512_ps,
+        all: _mm512_reduce_add_ps _mm512_reduce_max_ps
     );
 }
 

@@ -41,6 +41,19 @@ pub enum TrainError {
         /// How many.
         tags: usize,
     },
+    /// A linear part has too many columns.
+    #[error(
+        "{columns} columns of the last {lags} rows are {} to solve for, more than {most}; make `architecture.autoregressive` \
+         smaller, or give the asset fewer tags", columns * lags
+    )]
+    TooWide {
+        /// Columns of a row.
+        columns: usize,
+        /// Rows looked back.
+        lags: usize,
+        /// Columns times rows, at the most.
+        most: usize,
+    },
     /// A setting can't be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),

@@ -2,7 +2,7 @@
 
 use super::{Progress, TrainError, VALIDATION_WINDOWS, generator, mean_error};
 use crate::{
-    architectures,
+    architectures::{self, NetworkKind},
     batch::Lessons,
     checkpoint::Best,
     layers::Vars,
@@ -11,9 +11,25 @@ use crate::{
     solve,
 };
 
+/// Columns of a linear model's sums of squares, at the most: they are columns x columns numbers of eight bytes.
+const WIDEST: usize = 16_384;
+
+/// Refuses what would not fit into memory.
+pub(super) fn check_width(columns: usize, settings: &ModelSettings) -> Result<(), TrainError> {
+    let lags = match settings.kind {
+        NetworkKind::Ridge | NetworkKind::Pca => 1,
+        _ => settings.architecture.autoregressive,
+    };
+    if columns * lags > WIDEST {
+        return Err(TrainError::TooWide { columns, lags, most: WIDEST });
+    }
+    Ok(())
+}
+
 /// A linear model's weights, from the training rows.
 pub(super) fn solved(lessons: &Lessons, settings: &ModelSettings) -> Result<Best, TrainError> {
     let columns = lessons.shape.tags;
+    check_width(columns, settings)?;
     let weights = solve::solve(&lessons.to_solve(), columns, settings)?;
     let shape = (lessons.shape.rows, columns);
     let mut vars = Vars::stored(weights.clone().into_iter().collect(), lessons.device);

@@ -1,8 +1,10 @@
-//! Training: the loop here, what can go wrong in [`error`], the [`linear`] models that need none, and [`memory`].
+//! Training: the loop here, what can go wrong in [`error`], the [`linear`] models that need none, the [`precision`] a network
+//! may be served in, and [`memory`].
 
 mod error;
 mod linear;
 mod memory;
+mod precision;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,7 +12,7 @@ use std::{
 };
 
 use andon_plant::{Tag, TagName};
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -108,7 +110,7 @@ pub fn train_from(
         if progress(&kept.at).is_break() {
             return Err(TrainError::Cancelled { epoch: 1 });
         }
-        return finish(kept, normalisation, (tags, rows), settings, device);
+        return finish(kept, &lessons, tags, settings);
     }
     let begins_with = source.map(|source| &source.manifest().weights_sha256);
     let training = checkpoint::training(&(settings, rows, &normalisation, begins_with), &material)
@@ -118,7 +120,7 @@ pub fn train_from(
         trainer.begin_with(&Start::new(source, &normalisation, &device)?)?;
     }
     let kept = trainer.run(progress)?;
-    finish(kept, normalisation, (tags, rows), settings, device)
+    finish(kept, &lessons, tags, settings)
 }
 
 /// Checks the data and finds the scales.
@@ -170,6 +172,7 @@ impl<'a> Trainer<'a> {
     fn new(lessons: &'a Lessons<'a>, settings: &'a ModelSettings, name: String) -> Result<Self, TrainError> {
         let training = &settings.training;
         let rows = lessons.shape.rows;
+        linear::check_width(lessons.shape.tags, settings)?;
         let mut vars = Vars::fresh(generator(training.seed, 0), DType::F32, lessons.device);
         let shape = (rows, lessons.shape.tags);
         let network = architectures::build(settings.kind, &mut vars, &settings.architecture, shape)?;
@@ -337,19 +340,19 @@ fn copy<'a>(vars: impl Iterator<Item = (&'a String, &'a Var)>) -> candle_core::R
 
 fn finish(
     kept: Best,
-    normalisation: Normalisation,
-    (tags, rows): (&[Tag], usize),
+    lessons: &Lessons,
+    tags: &[Tag],
     settings: &ModelSettings,
-    device: Device,
 ) -> Result<Autoencoder, TrainError> {
     let bytes = weights::serialize(&kept.weights)?;
     let manifest = ModelManifest {
         format: FORMAT,
         network: settings.kind,
         tags: tags.iter().map(|tag| tag.name.clone()).collect(),
-        rows,
+        rows: lessons.shape.rows,
         architecture: settings.architecture.clone(),
-        normalisation,
+        precision: precision::allowed(&kept, settings, lessons)?,
+        normalisation: lessons.normalisation.clone(),
         seed: settings.training.seed,
         epochs: kept.at.epoch,
         training_loss: kept.at.training_loss,
@@ -358,11 +361,13 @@ fn finish(
         weights_sha256: weights::sha256(&bytes),
     };
     let tensors: HashMap<String, Tensor> = kept.weights.into_iter().collect();
-    Ok(Autoencoder::new(manifest, bytes, tensors, device)?)
+    Ok(Autoencoder::new(manifest, bytes, tensors, lessons.device.clone())?)
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
     use crate::{
         normalize::{Levelling, Scaling},
