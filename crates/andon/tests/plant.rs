@@ -88,6 +88,55 @@ fn a_training_that_waits_and_one_that_runs_can_be_cancelled() {
 }
 
 #[test]
+fn a_training_that_a_kill_cuts_short_goes_on_and_another_begins_with_its_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let start =
+        || Andon::start(&["demo", "--http", "127.0.0.1:0", "--opcua", "127.0.0.1:0", "--data-dir", "data"], dir.path());
+    let training = |demo: &Andon, least: u64| {
+        demo.until("a training that runs", Duration::from_secs(60), |d| {
+            let assets = d.get("/api/v1/assets");
+            let trained =
+                assets["items"].as_array()?.iter().find(|a| a["training"]["epoch"].as_u64() >= Some(least))?;
+            Some((trained["name"].as_str()?.to_owned(), trained["training"]["epoch"].as_u64()?))
+        })
+    };
+    let demo = start();
+    let (asset, epoch) = training(&demo, 3);
+    demo.process.kill();
+    assert!(dir.path().join("data/training/order.json").is_file());
+
+    let demo = start();
+    let (again, first) = training(&demo, 1);
+    assert_eq!(again, asset);
+    assert!(first > epoch, "epoch {epoch} was done, and epoch {first} was the first one after");
+    let model = demo.until("its model", Duration::from_secs(60), |d| {
+        let asset = d.get(&format!("/api/v1/assets/{asset}"));
+        asset["model"].is_object().then(|| asset["model"].clone())
+    });
+    let kinds: Vec<&str> =
+        model["challengers"].as_array().unwrap().iter().map(|c| c["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["var", "ridge", "pca"]);
+
+    let other = demo.get("/api/v1/assets")["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["name"].as_str().unwrap().to_owned())
+        .find(|name| *name != asset)
+        .unwrap();
+    let id = demo.post(&format!("/api/v1/assets/{other}/training"), json!({"begin_with": asset}))["id"].clone();
+    demo.until("the end of the training", Duration::from_secs(120), |d| {
+        let training = d.get(&format!("/api/v1/training/{id}"));
+        assert_ne!(training["state"], "failed", "{training}");
+        (training["state"] == "done").then(|| assert_eq!(training["begin_with"], asset))
+    });
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let path = format!("{}/api/v1/assets/{other}/training", demo.http);
+    assert_eq!(agent.post(&path).send_json(json!({"begin_with": "Nothing"})).unwrap().status(), 400);
+    assert!(demo.process.terminate().success());
+}
+
+#[test]
 fn a_fit_that_is_interrupted_goes_on_with_the_same_command() {
     let dir = tempfile::tempdir().unwrap();
     let normal = pump::normal(600);
@@ -105,4 +154,12 @@ fn a_fit_that_is_interrupted_goes_on_with_the_same_command() {
     assert_eq!(code, 0, "{out}{err}");
     assert!(err.contains("epoch ") && !err.contains("epoch 1/"), "{err}");
     assert!(!dir.path().join("model/checkpoint").exists());
+    assert!(out.contains("challenger var: "), "{out}");
+
+    let begin = ["fit", "--csv", "normal.csv", "--model", "other", "--begin-with", "model", "--config", "model.toml"];
+    let (code, out, err) = andon(&begin, dir.path());
+    assert_eq!(code, 0, "{out}{err}");
+    fs::write(dir.path().join("model.toml"), "window = { rows = 20 }\nnetwork.architecture.filters = 8\n").unwrap();
+    let (code, _, err) = andon(&begin, dir.path());
+    assert!(code != 0 && err.contains("architecture.filters 16, 8 is to be trained"), "{err}");
 }

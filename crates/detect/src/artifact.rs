@@ -11,6 +11,8 @@ use andon_plant::{Tag, TagName, Timestamp, WindowerSettings, alarm::AlarmSetting
 use andon_scoring::{Scorer, Threshold};
 use serde::{Deserialize, Serialize};
 
+use crate::fit::Challenger;
+
 /// The manifest's format; a file with a higher number is from a newer release.
 pub const FORMAT: u32 = 1;
 
@@ -40,6 +42,9 @@ pub struct Manifest {
     pub model: ModelManifest,
     /// Rows that judgement was calibrated on.
     pub calibration_rows: usize,
+    /// How linear models did on those rows.
+    #[serde(default)]
+    pub challengers: Vec<Challenger>,
     /// Modes, residual mixtures and tails.
     pub scorer: Scorer,
     /// The threshold as it stands before the first row.

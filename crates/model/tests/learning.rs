@@ -394,7 +394,10 @@ fn a_lower_precision_is_kept_where_it_is_here_and_changes_next_to_nothing() {
     for asked in [Precision::Bf16, Precision::Int8] {
         let here = if asked.is_here() { asked } else { Precision::F32 };
         assert_eq!(served(&plant(800, 8), &plant_tags(), &ModelSettings { precision: asked, ..quick(3, 4) }), here);
-        assert_eq!(served(&sine, &tags(&["Sine"]), &ModelSettings { precision: asked, ..copies.clone() }), Precision::F32);
+        assert_eq!(
+            served(&sine, &tags(&["Sine"]), &ModelSettings { precision: asked, ..copies.clone() }),
+            Precision::F32
+        );
     }
     let settings = ModelSettings { precision: Precision::Bf16, kind: NetworkKind::Var, ..quick(3, 1) };
     let refused = learn(&sine, &tags(&["Sine"]), &settings).0.unwrap_err().to_string();

@@ -25,6 +25,8 @@ export interface Model {
   parameters?: number | null;
   /** Rows that judgement was calibrated on. */
   calibration_rows?: number | null;
+  /** Linear models on those rows, their residuals in units of the model's. */
+  challengers?: { kind: string; residual_ratio: number }[];
 }
 
 export interface Asset {

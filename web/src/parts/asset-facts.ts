@@ -1,7 +1,7 @@
 /** Facts about an asset that more than one page shows. */
 
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Asset, Training } from "../api/types";
+import type { Asset, Model, Training } from "../api/types";
 import { clockTime, longSpan } from "../words/time";
 import { shareBar } from "./bars";
 
@@ -38,6 +38,7 @@ export function modelCard(asset: Asset, nowMs: number): TemplateResult {
           ${fact("To", model.trained_to && clockTime(Date.parse(model.trained_to), nowMs))}
           ${fact("Weights", model.parameters?.toLocaleString("en-US"))}
           ${fact("Calibration rows", model.calibration_rows?.toLocaleString("en-US"))}
+          ${fact("Challengers' residuals", challengers(model))}
           <div><dt>Tags</dt><dd>${asset.tags.length}</dd></div>
           <div><dt>Grid</dt><dd>${asset.grid_s} s</dd></div>
         </dl>`
@@ -45,6 +46,11 @@ export function modelCard(asset: Asset, nowMs: number): TemplateResult {
     ${asset.model_trouble ? html`<p class="notice" role="alert">${asset.model_trouble}</p>` : nothing}
     ${asset.state === "Learning" || asset.training ? trainingBar(asset.training) : nothing}
   </section>`;
+}
+
+/** "var 1.04x, ridge 2.31x": the linear models' residuals, in units of the model's. */
+function challengers(model: Model): string | undefined {
+  return model.challengers?.map((c) => `${c.kind} ${c.residual_ratio.toFixed(2)}x`).join(", ");
 }
 
 function fact(name: string, value: string | null | undefined): TemplateResult | typeof nothing {

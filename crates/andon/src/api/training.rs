@@ -1,5 +1,6 @@
 //! Trainings: start one, see how far it has come, and cancel it.
 
+use andon_plant::AssetName;
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -12,10 +13,10 @@ use super::{
 };
 use crate::pipeline::{
     live::LiveEvent,
-    training::{CancelError, Job},
+    training::{CancelError, Job, Order},
 };
 
-/// The span to train on; all history where it is absent.
+/// The span to train on, all history where it is absent; and what to begin with.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
@@ -25,6 +26,9 @@ pub(super) struct Request {
     /// RFC 3339 or epoch seconds.
     #[serde(default)]
     to: Option<String>,
+    /// The asset whose model training begins with; it may have other tags. From scratch where it is absent.
+    #[serde(default)]
+    begin_with: Option<String>,
 }
 
 /// Trains a new model on stored history; it judges as soon as it is done.
@@ -43,9 +47,22 @@ pub(super) async fn start(
     {
         return Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")));
     }
-    let job = api.hub.training.request(config.name.clone(), from, to);
+    let begin_with = match body.begin_with {
+        Some(name) => Some(source(&api, &name)?),
+        None => None,
+    };
+    let job = api.hub.training.request(Order { asset: config.name.clone(), from, to, begin_with });
     let job = job.map_err(|busy| Problem::unavailable(busy.to_string()))?;
     Ok((StatusCode::ACCEPTED, Json(job)))
+}
+
+/// An asset that has a model to begin with.
+fn source(api: &Api, name: &str) -> Result<AssetName, Problem> {
+    let card = card(api, name).map_err(|_| Problem::bad_request(format!("begin_with: there is no asset {name}")))?;
+    if card.model.is_none() {
+        return Err(Problem::bad_request(format!("begin_with: asset {name} has no model yet; train it first")));
+    }
+    Ok(card.config.name.clone())
 }
 
 /// One training.
@@ -64,6 +81,6 @@ pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<u64>) -> Resul
         CancelError::NotFound(_) => Problem::not_found(e.to_string()),
         CancelError::Ended(_) => Problem::new(StatusCode::CONFLICT, "Conflict", e.to_string()),
     })?;
-    api.hub.live.send(LiveEvent::Asset(job.asset.clone()));
+    api.hub.live.send(LiveEvent::Asset(job.order.asset.clone()));
     Ok(Json(job))
 }

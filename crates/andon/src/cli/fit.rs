@@ -2,7 +2,7 @@
 
 use std::{fs, io, ops::ControlFlow, path::PathBuf, time::Duration};
 
-use andon_detect::{FitError, Stream, fit};
+use andon_detect::{Artifact, FitError, Stream, fit_from};
 use andon_model::TrainError;
 use andon_plant::{Clock, Sample, SystemClock, Tag, TagName};
 use andon_simulator::Recording;
@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// The model keys of `[[asset]]` in a file of their own.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A model that training begins with, of an asset with the same or other tags.
+    #[arg(long, value_name = "DIR")]
+    begin_with: Option<PathBuf>,
     /// The seed of everything random in the training.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -48,8 +51,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let stream = stream(&recording, &names)?;
     let checkpoint = args.model.join("checkpoint");
     settings.checkpoint = Some(checkpoint.clone());
+    let start = args.begin_with.as_deref().map(Artifact::load).transpose().context("--begin-with")?;
+    let start = start.as_ref().map(|artifact| &artifact.model);
     let (progress, stop) = (TrainingProgress::new(), interruption());
-    let fitted = fit(&stream, &tags, &settings, &mut |p| {
+    let fitted = fit_from(start, &stream, &tags, &settings, &mut |p| {
         progress.show(p);
         if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -71,6 +76,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     println!("window     {} rows, {} s apart", m.model.rows, grid.as_secs_f64());
     println!("weights    {}", m.model.parameters);
     println!("calibrated on {} rows", m.calibration_rows);
+    for challenger in &m.challengers {
+        let (name, ratio) = (challenger.kind.name(), challenger.residual_ratio);
+        println!("challenger {name}: {ratio:.2} times its residuals on those rows");
+    }
     let constant: Vec<&str> = m.model.normalisation.constant().map(TagName::as_str).collect();
     if !constant.is_empty() {
         println!(

@@ -20,6 +20,11 @@ impl TrainingProgress {
         let losses = format!("loss {:.5}, validation {:.5}", p.training_loss, p.validation_loss);
         match &self.0 {
             Some(bar) => {
+                if bar.position() == 0 {
+                    // Epochs that were done before took no time now.
+                    bar.set_position(p.epoch as u64 - 1);
+                    bar.reset_eta();
+                }
                 bar.set_length(p.epochs as u64);
                 bar.set_position(p.epoch as u64);
                 bar.set_message(losses);

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use andon_detect::Challenger;
 use andon_plant::{AssetName, AssetState, Sample, SourceName, TagName, TagSample, Timestamp, Verdict};
 use parking_lot::RwLock;
 use serde::Serialize;
@@ -24,7 +25,7 @@ pub struct TrainingCard {
 }
 
 /// The model in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelCard {
     /// Its version.
     pub version: String,
@@ -38,6 +39,8 @@ pub struct ModelCard {
     pub parameters: usize,
     /// Rows that judgement was calibrated on.
     pub calibration_rows: usize,
+    /// How linear models did on those rows.
+    pub challengers: Vec<Challenger>,
 }
 
 /// What is true of one asset.

@@ -2,7 +2,6 @@
 //! only then the sources.
 
 use std::{
-    collections::BTreeMap,
     fs::{File, TryLockError},
     path::Path,
     sync::Arc,
@@ -27,7 +26,7 @@ use super::{
     ingest::{self, Ingest},
     live::LiveFeed,
     publish,
-    training::{Trainer, Training, install, model_card},
+    training::{Trainer, Training, install, model_card, stored},
 };
 use crate::{
     config::{AssetConfig, Config},
@@ -55,7 +54,7 @@ pub struct Pipeline {
 /// If the store can't be opened, a configured model is not one or is not for its asset, or an address is taken.
 pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle) -> anyhow::Result<Pipeline> {
     let config = Arc::new(config);
-    let given = given_models(&config)?;
+    check_given_models(&config)?;
     let lock = lock(&config.data_dir())?;
     let store = Store::open(&config.store.url, &TaskTracker::new()).await?;
     let (training, requests) = Training::new();
@@ -76,7 +75,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
     lifecycle.spawn(alarms.run(alarm_messages));
     lifecycle.spawn(publish::run(hub.clone(), ua.clone(), outputs, lifecycle.token()));
     for asset in &config.assets {
-        restore_model(&hub, &detection, lifecycle, asset, given.get(&asset.name)).await?;
+        restore_model(&hub, &detection, lifecycle, asset).await?;
         publish::state(&hub, &ua, &asset.name);
     }
     let trainer = Trainer {
@@ -134,17 +133,15 @@ async fn start_server(hub: &Hub, lifecycle: &Lifecycle) -> anyhow::Result<UaServ
 }
 
 /// Models named in the configuration: one that is not there or not for its asset stops the start.
-fn given_models(config: &Config) -> anyhow::Result<BTreeMap<AssetName, std::path::PathBuf>> {
-    let mut given = BTreeMap::new();
+fn check_given_models(config: &Config) -> anyhow::Result<()> {
     for asset in &config.assets {
         let Some(dir) = &asset.model else { continue };
         let artifact = Artifact::load(dir).with_context(|| format!("asset {}", asset.name))?;
         let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
         fits(&asset.name, &tags, &asset.windower(), &artifact.manifest)
             .with_context(|| format!("{}", dir.display()))?;
-        given.insert(asset.name.clone(), dir.clone());
     }
-    Ok(given)
+    Ok(())
 }
 
 /// Takes up the model an asset was judged with before, or the one its configuration names.
@@ -153,26 +150,21 @@ async fn restore_model(
     detection: &Detection,
     lifecycle: &Lifecycle,
     asset: &AssetConfig,
-    given: Option<&std::path::PathBuf>,
 ) -> anyhow::Result<()> {
-    let artifact = match (given, hub.store.active_model(&asset.name).await?) {
-        (Some(dir), _) => Artifact::load(dir)?,
-        (None, Some(kept)) => {
-            let what = format!("model {} of asset {} in the store", kept.info.version, asset.name);
-            let loaded = Artifact::from_parts(Path::new(&what), kept.manifest.as_bytes(), kept.weights);
-            let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
-            let fitting = loaded.map_err(|e| e.to_string()).and_then(|a| {
-                fits(&asset.name, &tags, &asset.windower(), &a.manifest).map_err(|e| e.to_string()).map(|()| a)
-            });
-            match fitting {
-                Ok(artifact) => artifact,
-                Err(why) => {
-                    tracing::warn!("{what} is left alone, a new one will be trained: {why}");
-                    return Ok(());
-                }
-            }
+    let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
+    let fitting = stored(hub, asset).await.and_then(|artifact| {
+        let Some(artifact) = artifact else { return Ok(None) };
+        fits(&asset.name, &tags, &asset.windower(), &artifact.manifest).map_err(|e| e.to_string())?;
+        Ok(Some(artifact))
+    });
+    let artifact = match fitting {
+        Ok(Some(artifact)) => artifact,
+        Ok(None) => return Ok(()),
+        Err(why) if asset.model.is_some() => anyhow::bail!("asset {}: {why}", asset.name),
+        Err(why) => {
+            tracing::warn!(asset = %asset.name, "the model in the store is left alone, a new one will be trained: {why}");
+            return Ok(());
         }
-        (None, None) => return Ok(()),
     };
     let version = artifact.manifest.version();
     let card = model_card(&artifact);

@@ -150,7 +150,11 @@ const SIDE: usize = 8;
 
 /// Writes (rows, columns) numbers as (columns, rows); beside each slice stands how far apart its rows are.
 #[inline(always)]
-pub(super) fn transpose((to, apart): (&mut [f32], usize), (from, stride): (&[f32], usize), (rows, columns): (usize, usize)) {
+pub(super) fn transpose(
+    (to, apart): (&mut [f32], usize),
+    (from, stride): (&[f32], usize),
+    (rows, columns): (usize, usize),
+) {
     let (whole_rows, whole_columns) = (rows / SIDE * SIDE, columns / SIDE * SIDE);
     for i in (0..whole_rows).step_by(SIDE) {
         for j in (0..whole_columns).step_by(SIDE) {

@@ -419,10 +419,8 @@ mod x86 {
                     for (height, total) in total.iter_mut().enumerate() {
                         let scale = side.scales[at + height];
                         for sums in &sums {
-                            *total = [
-                                W::add(total[0], sums[height][0], scale),
-                                W::add(total[1], sums[height][1], scale),
-                            ];
+                            *total =
+                                [W::add(total[0], sums[height][0], scale), W::add(total[1], sums[height][1], scale)];
                         }
                     }
                     b = b.add((1 + words) * PANEL);
@@ -495,7 +493,10 @@ mod tests {
             let (row, column) = (ix / columns, ix % columns);
             let product = |k: usize| a.as_slice()[row * depth + k] * part.weight[k * columns + column];
             let want = part.bias[column] + (0..2 * depth).map(product).sum::<f32>();
-            assert!((got - want).abs() <= want.abs() * 1e-6, "{precision:?} {rows} x {depth} x {columns}: {got}, {want}");
+            assert!(
+                (got - want).abs() <= want.abs() * 1e-6,
+                "{precision:?} {rows} x {depth} x {columns}: {got}, {want}"
+            );
         }
     }
 

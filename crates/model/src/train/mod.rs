@@ -338,12 +338,7 @@ fn copy<'a>(vars: impl Iterator<Item = (&'a String, &'a Var)>) -> candle_core::R
     vars.map(|(name, var)| Ok((name.clone(), var.as_tensor().copy()?.detach()))).collect()
 }
 
-fn finish(
-    kept: Best,
-    lessons: &Lessons,
-    tags: &[Tag],
-    settings: &ModelSettings,
-) -> Result<Autoencoder, TrainError> {
+fn finish(kept: Best, lessons: &Lessons, tags: &[Tag], settings: &ModelSettings) -> Result<Autoencoder, TrainError> {
     let bytes = weights::serialize(&kept.weights)?;
     let manifest = ModelManifest {
         format: FORMAT,

@@ -9,12 +9,17 @@
 //! Between a row that trained and the rows after it that calibrate lies an embargo: a whole window, so that no window that
 //! calibrates holds a row that trained; of folds a quarter of one, because a whole one would leave nothing of them. After
 //! what calibrates there is none.
+//!
+//! * [`held_out`]: which rows calibrate.
+//! * [`challengers`]: the linear models that every network must beat, on the same rows.
 
-use std::{
-    ops::{ControlFlow, Range},
-    path::PathBuf,
-};
+mod challengers;
+mod held_out;
 
+use std::{ops::ControlFlow, path::PathBuf};
+
+#[cfg(doc)]
+use andon_model::train_from;
 use andon_model::{Autoencoder, ModelSettings, Progress, Series, TrainError};
 use andon_plant::{
     Fill, Reconstruct, Tag, Timestamp, Window, WindowerSettings, alarm::AlarmSettings, reconstruct::ReconstructError,
@@ -25,6 +30,8 @@ use crate::{
     artifact::{Artifact, FORMAT, Manifest},
     stream::Stream,
 };
+pub use challengers::Challenger;
+use held_out::HeldOut;
 
 /// The usual share of a recording that judgement is calibrated on.
 pub const CALIBRATION_SHARE: f64 = 0.2;
@@ -94,6 +101,20 @@ pub fn fit(
     settings: &FitSettings,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Artifact, FitError> {
+    fit_from(None, stream, tags, settings, progress)
+}
+
+/// Fits as [`fit`] does, but training begins with what `start` has learned ([`train_from`]).
+///
+/// # Errors
+/// As [`fit`], and if `start` is of another kind or has other parts than the settings say.
+pub fn fit_from(
+    start: Option<&Autoencoder>,
+    stream: &Stream,
+    tags: &[Tag],
+    settings: &FitSettings,
+    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Artifact, FitError> {
     let all = series(stream, tags.len(), &settings.window);
     let have = all.iter().map(|s| s.rows.len()).sum();
     let need = settings.window.rows * 3;
@@ -101,7 +122,9 @@ pub fn fit(
         let (window, grid_s) = (settings.window.rows, settings.window.grid.as_secs_f64());
         return Err(FitError::TooFewRows { have, need, window, grid_s });
     }
-    let (model, rows) = Fitting { stream, tags, settings, progress }.run(&all)?;
+    let mut fitting = Fitting { start, stream, tags, settings, progress };
+    let (model, rows) = fitting.run(&all)?;
+    let challengers = challengers::challenge(&fitting, &all, &rows);
     let scorer = Scorer::fit(&rows, &settings.scorer, settings.network.training.seed)?;
     let threshold = Threshold::new(settings.threshold.clone());
     let (trained_from, trained_to) = stream.span().unwrap_or_default();
@@ -116,6 +139,7 @@ pub fn fit(
         mode_tag: settings.mode_tag.map(|ix| tags[ix].name.clone()),
         model: model.manifest().clone(),
         calibration_rows: rows.len(),
+        challengers,
         scorer,
         threshold,
         alarm: settings.alarm,
@@ -125,6 +149,8 @@ pub fn fit(
 
 /// A fit that runs.
 struct Fitting<'a> {
+    /// What training begins with.
+    start: Option<&'a Autoencoder>,
     stream: &'a Stream,
     tags: &'a [Tag],
     settings: &'a FitSettings,
@@ -171,7 +197,7 @@ impl Fitting<'_> {
         network.training.checkpoint =
             self.settings.checkpoint.as_ref().map(|folder| folder.join(format!("{number}.safetensors")));
         let before = number * self.settings.network.training.epochs;
-        andon_model::train(series, self.tags, self.settings.window.rows, &network, &mut |p| {
+        andon_model::train_from(self.start, series, self.tags, self.settings.window.rows, &network, &mut |p| {
             (self.progress)(&Progress { epoch: before + p.epoch, epochs: most, ..*p })
         })
     }
@@ -224,100 +250,6 @@ fn series(stream: &Stream, tags: usize, window: &WindowerSettings) -> Vec<Series
     all
 }
 
-/// Windows' worth of rows that a part of a recording must have to be split on its own.
-const PART_WINDOWS: usize = 20;
-/// Parts of a long recording.
-const PARTS: usize = 4;
-
-/// Parts of a short recording that are judged by models of the others in turn. Of two, each would be judged by a model that
-/// has not seen what the plant drifts to: on skab's 400 rows calibration then calls a closed valve normal.
-const FOLDS: usize = 4;
-
-/// Windows' worth of rows of which a part has to have so many that it is not cross-fitted. With two, skab's 400 rows would
-/// be cross-fitted with windows of 60 rows too; calibrated on all of the recording, its beginning included, a valve that is
-/// closed later does not score, and calibrated on the newest fifth it does.
-const LEAST_WINDOWS: f64 = 1.0;
-
-/// The spans of time that calibrate and do not train.
-struct HeldOut(Vec<Block>);
-
-/// One such span, and the last row before it that trains.
-#[derive(Debug, PartialEq)]
-struct Block {
-    span: Range<Timestamp>,
-    trained_until: Option<Timestamp>,
-    /// Rows from the last that trained to the first that calibrates.
-    embargo: u32,
-}
-
-impl HeldOut {
-    /// The newest share of each part; none if that would be too little.
-    fn single(all: &[Series], settings: &FitSettings) -> Option<Self> {
-        let times = times(all);
-        let rows = settings.window.rows;
-        let parts = (times.len() / (PART_WINDOWS * rows)).clamp(1, PARTS);
-        let part = times.len().div_ceil(parts).max(1);
-        let spans = times.chunks(part).filter_map(|part| {
-            let first = (part.len() as f64 * (1.0 - settings.calibration_share)).round() as usize;
-            span(part.get(first..).filter(|newest| !newest.is_empty()).unwrap_or(part), settings)
-        });
-        let enough = part as f64 * settings.calibration_share >= LEAST_WINDOWS * rows as f64;
-        enough.then(|| Self::new(spans.collect(), rows as u32, all, settings))
-    }
-
-    /// A short recording in [`FOLDS`] parts, one after another.
-    fn folds(all: &[Series], settings: &FitSettings) -> Vec<Self> {
-        let times = times(all);
-        let ends = (0..FOLDS).map(|k| times.len() * k / FOLDS..times.len() * (k + 1) / FOLDS);
-        let spans = ends.filter_map(|fold| span(&times[fold], settings));
-        let embargo = (settings.window.rows / 4).max(1) as u32;
-        spans.map(|span| Self::new(vec![span], embargo, all, settings)).collect()
-    }
-
-    fn new(spans: Vec<Range<Timestamp>>, embargo: u32, all: &[Series], settings: &FitSettings) -> Self {
-        let block = |span| Block { span, trained_until: None, embargo };
-        let mut held_out = Self(spans.into_iter().map(block).collect());
-        let (rows, validation) = (settings.window.rows, settings.network.training.validation);
-        for series in held_out.rest(all) {
-            let trains = series.rows[..series.training_rows(rows, validation)].last();
-            for block in &mut held_out.0 {
-                let before = trains.map(|row| row.time).filter(|time| *time < block.span.start);
-                block.trained_until = block.trained_until.max(before);
-            }
-        }
-        held_out
-    }
-
-    fn has(&self, time: Timestamp) -> bool {
-        self.0.iter().any(|block| block.span.contains(&time))
-    }
-
-    /// Whether the window whose newest row is at `time` calibrates.
-    fn calibrates(&self, time: Timestamp, window: &WindowerSettings) -> bool {
-        let clear = |b: &Block| {
-            let oldest = time.before(window.grid * (b.embargo - 1));
-            b.trained_until.is_none_or(|trained| oldest > trained)
-        };
-        self.0.iter().any(|block| block.span.contains(&time) && clear(block))
-    }
-
-    /// The rows that are not held out, in runs of consecutive ones.
-    fn rest(&self, all: &[Series]) -> Vec<Series> {
-        let runs = all.iter().flat_map(|s| s.rows.chunk_by(|a, b| self.has(a.time) == self.has(b.time)));
-        let kept = runs.filter(|rows| rows.first().is_some_and(|row| !self.has(row.time)));
-        kept.map(|rows| Series { rows: rows.to_vec() }).collect()
-    }
-}
-
-fn times(all: &[Series]) -> Vec<Timestamp> {
-    all.iter().flat_map(|s| s.rows.iter().map(|row| row.time)).collect()
-}
-
-/// From the first of `times` through the last.
-fn span(times: &[Timestamp], settings: &FitSettings) -> Option<Range<Timestamp>> {
-    Some(*times.first()?..times.last()?.after(settings.window.grid))
-}
-
 /// Whether a window can be judged: every cell has a number and the newest row is not made up as a whole.
 pub(crate) fn is_judgeable(window: &Window) -> bool {
     window.is_complete() && window.row_fill(window.rows - 1).iter().any(|f| !f.is_imputed())
@@ -342,15 +274,15 @@ pub(crate) fn given_mode(window: &Window, tag: usize) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, time::Duration};
+    use std::{ops::Range, time::Duration};
 
     use andon_plant::{Sample, TagName};
 
     use super::*;
 
-    const ROWS: usize = 20;
+    pub(super) const ROWS: usize = 20;
 
-    fn settings() -> FitSettings {
+    pub(super) fn settings() -> FitSettings {
         let mut network = ModelSettings::default();
         (network.training.epochs, network.training.windows) = (2, 32);
         FitSettings {
@@ -367,7 +299,7 @@ mod tests {
     }
 
     /// Two tags, every second for `rows` seconds, with nothing heard in `gap`.
-    fn recording(rows: i64, gap: Range<i64>) -> Stream {
+    pub(super) fn recording(rows: i64, gap: Range<i64>) -> Stream {
         let seconds = (0..rows).filter(|t| !gap.contains(t));
         let samples = seconds.flat_map(|t| {
             let wave = (t as f64 / 5.0).sin();
@@ -378,54 +310,6 @@ mod tests {
 
     fn tags() -> Vec<Tag> {
         ["A", "B"].map(|name| Tag::analog(TagName::new(name).unwrap())).to_vec()
-    }
-
-    /// The rows that train, by their times.
-    fn trained(held_out: &HeldOut, all: &[Series], settings: &FitSettings) -> BTreeSet<Timestamp> {
-        let validation = settings.network.training.validation;
-        let rest = held_out.rest(all).into_iter();
-        let times = rest.flat_map(|s| {
-            let trains = s.training_rows(ROWS, validation);
-            s.rows.into_iter().take(trains).map(|row| row.time)
-        });
-        times.collect()
-    }
-
-    /// No row of the embargo up to a row that calibrates has trained; returns how many train and how many calibrate.
-    fn check(held_out: &HeldOut, all: &[Series], settings: &FitSettings) -> (usize, usize) {
-        let trained = trained(held_out, all, settings);
-        let calibrating: Vec<Timestamp> =
-            times(all).into_iter().filter(|time| held_out.calibrates(*time, &settings.window)).collect();
-        for time in &calibrating {
-            let rows = (0..held_out.0[0].embargo).map(|back| time.before(settings.window.grid * back));
-            assert!(rows.into_iter().all(|row| !trained.contains(&row)), "{time}");
-        }
-        (trained.len(), calibrating.len())
-    }
-
-    #[test]
-    fn a_recording_is_split_60_20_20_and_no_row_leaks() {
-        for (rows, gap) in [(300, 0..0), (3_000, 0..0), (3_000, 1_000..1_700), (600, 400..460)] {
-            let settings = settings();
-            let all = series(&recording(rows, gap), 2, &settings.window);
-            let (train, calibrate) = check(&HeldOut::single(&all, &settings).unwrap(), &all, &settings);
-            let count = times(&all).len() as f64;
-            let (train, calibrate) = (train as f64 / count, calibrate as f64 / count);
-            assert!((train - 0.6).abs() < 0.02 && (calibrate - 0.2).abs() < 0.04, "{rows}: {train} {calibrate}");
-        }
-    }
-
-    #[test]
-    fn a_short_recording_is_cross_fitted_and_no_row_leaks() {
-        let settings = settings();
-        for (rows, gap) in [(60, 0..0), (80, 0..0), (95, 0..0), (98, 40..75)] {
-            let all = series(&recording(rows, gap), 2, &settings.window);
-            assert!(HeldOut::single(&all, &settings).is_none());
-            let folds = HeldOut::folds(&all, &settings);
-            assert_eq!(folds.len(), FOLDS);
-            let used: usize = folds.iter().map(|fold| check(fold, &all, &settings).1).sum();
-            assert!(used >= times(&all).len() / 3, "{rows}: {used}");
-        }
     }
 
     #[test]

@@ -1,0 +1,190 @@
+//! Training of models on stored history: asked for, or by itself for an asset that has none and enough data.
+//!
+//! One training runs at a time, on a blocking thread, so that monitoring keeps a processor. Requests wait in a bounded
+//! queue; when it is full the caller is told.
+//!
+//! * Here: the trainings that were asked for, and where they stand.
+//! * [`trainer`]: the task that runs them; [`kept`]: what is left of one that was cut short, to go on with.
+
+mod kept;
+mod trainer;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use andon_plant::{AssetName, TagName, Timestamp};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::board::TrainingCard;
+
+pub(super) use trainer::{Trainer, install, model_card, stored};
+
+/// Requests that wait.
+const QUEUE: usize = 16;
+/// Finished trainings that are remembered.
+const REMEMBERED: usize = 100;
+/// Where a training stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum JobState {
+    /// Waits for its turn.
+    Queued,
+    /// Runs.
+    Running,
+    /// The new model judges.
+    Done {
+        /// Its version.
+        version: String,
+        /// Tags that stood still in the history and are not watched.
+        left_out: Vec<TagName>,
+    },
+    /// It was cancelled; there is no new model.
+    Cancelled,
+    /// There is no new model.
+    Failed {
+        /// Why, and what helps.
+        reason: String,
+    },
+}
+
+/// What is to be trained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The asset.
+    pub asset: AssetName,
+    /// The first instant of history to train on; all of it where it is none.
+    pub from: Option<Timestamp>,
+    /// The last instant of history to train on.
+    pub to: Option<Timestamp>,
+    /// The asset whose model training begins with, if it does not begin from scratch.
+    pub begin_with: Option<AssetName>,
+}
+
+/// One training.
+#[derive(Debug, Clone, Serialize)]
+pub struct Job {
+    /// Its number.
+    pub id: u64,
+    /// What is trained.
+    #[serde(flatten)]
+    pub order: Order,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: JobState,
+    /// How far it has come.
+    pub progress: Option<TrainingCard>,
+}
+
+/// Too many trainings wait.
+#[derive(Debug, thiserror::Error)]
+#[error("{QUEUE} trainings wait already; ask again when one has finished")]
+pub struct Busy;
+
+/// A training can't be cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// There is none of that number.
+    #[error("there is no training {0}")]
+    NotFound(u64),
+    /// It has learned already.
+    #[error("training {0} has ended already; there is nothing to cancel")]
+    Ended(u64),
+}
+
+/// A training, and how to end it early.
+struct Entry {
+    job: Job,
+    cancel: CancellationToken,
+    /// It has learned, and its model is being put into force: too late to cancel.
+    installing: bool,
+}
+
+/// The trainings. Cheap to clone.
+#[derive(Clone)]
+pub struct Training {
+    queue: mpsc::Sender<u64>,
+    jobs: Arc<RwLock<BTreeMap<u64, Entry>>>,
+    next: Arc<AtomicU64>,
+}
+
+impl Training {
+    pub(in crate::pipeline) fn new() -> (Self, mpsc::Receiver<u64>) {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        (Self { queue, jobs: Arc::default(), next: Arc::new(AtomicU64::new(1)) }, requests)
+    }
+
+    /// Asks for a training.
+    ///
+    /// # Errors
+    /// If too many wait already.
+    pub fn request(&self, order: Order) -> Result<Job, Busy> {
+        let permit = self.queue.try_reserve().map_err(|_| Busy)?;
+        let job = self.add(order);
+        permit.send(job.id);
+        Ok(job)
+    }
+
+    /// A training by its number.
+    pub fn job(&self, id: u64) -> Option<Job> {
+        self.jobs.read().get(&id).map(|entry| entry.job.clone())
+    }
+
+    /// Cancels a training: one that waits at once, one that runs after its epoch.
+    ///
+    /// # Errors
+    /// If there is none of that number, or it has ended.
+    pub fn cancel(&self, id: u64) -> Result<Job, CancelError> {
+        let mut jobs = self.jobs.write();
+        let entry = jobs.get_mut(&id).ok_or(CancelError::NotFound(id))?;
+        match entry.job.state {
+            JobState::Queued => entry.job.state = JobState::Cancelled,
+            JobState::Running if !entry.installing => {}
+            _ => return Err(CancelError::Ended(id)),
+        }
+        entry.cancel.cancel();
+        Ok(entry.job.clone())
+    }
+
+    fn is_cancelled(&self, id: u64) -> bool {
+        self.jobs.read().get(&id).is_some_and(|entry| entry.cancel.is_cancelled())
+    }
+
+    /// Marks a training as learned; not one that was cancelled meanwhile.
+    fn close(&self, id: u64) -> bool {
+        let mut jobs = self.jobs.write();
+        let learned = jobs.get_mut(&id).filter(|entry| !entry.cancel.is_cancelled());
+        learned.map(|entry| entry.installing = true).is_some()
+    }
+
+    /// Marks a training that waited as running; not one that was cancelled meanwhile.
+    fn begin(&self, id: u64) -> bool {
+        let mut jobs = self.jobs.write();
+        let waiting = jobs.get_mut(&id).filter(|entry| entry.job.state == JobState::Queued);
+        waiting.map(|entry| entry.job.state = JobState::Running).is_some()
+    }
+
+    fn add(&self, order: Order) -> Job {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let job = Job { id, order, state: JobState::Queued, progress: None };
+        let mut jobs = self.jobs.write();
+        jobs.insert(id, Entry { job: job.clone(), cancel: CancellationToken::new(), installing: false });
+        while jobs.len() > REMEMBERED {
+            jobs.pop_first();
+        }
+        job
+    }
+
+    fn set(&self, id: u64, change: impl FnOnce(&mut Job)) {
+        if let Some(entry) = self.jobs.write().get_mut(&id) {
+            change(&mut entry.job);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The task that trains.
+
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+
+use andon_detect::{Artifact, Stream, fit_from};
+use andon_plant::{AssetName, Tag, TagName, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{Job, JobState, Order, kept::Folder};
+use crate::{
+    config::AssetConfig,
+    pipeline::{
+        board::{ModelCard, TrainingCard},
+        detection::{Detection, Input},
+        history,
+        hub::Hub,
+        live::LiveEvent,
+        publish,
+    },
+};
+
+/// Windows' worth of rows before an asset is trained by itself.
+const LEARN_WINDOWS: u32 = 10;
+/// How often assets without a model are looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long after a failure an asset is tried again by itself.
+const AGAIN: Duration = Duration::from_secs(600);
+/// At most this much history is trained on.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+/// The training task.
+pub(in crate::pipeline) struct Trainer {
+    pub(in crate::pipeline) hub: Hub,
+    pub(in crate::pipeline) ua: andon_ua_server::UaServer,
+    pub(in crate::pipeline) detection: Detection,
+    pub(in crate::pipeline) cancel: CancellationToken,
+    pub(in crate::pipeline) lifecycle: crate::lifecycle::Lifecycle,
+}
+
+impl Trainer {
+    /// Runs until it is cancelled.
+    pub(in crate::pipeline) async fn run(self, mut requests: mpsc::Receiver<u64>) {
+        let mut failed: BTreeMap<AssetName, Timestamp> = BTreeMap::new();
+        let mut look = tokio::time::interval(LOOK);
+        let folder = Folder::within(&self.hub.config.data_dir());
+        let mut cut_short = folder.cut_short();
+        loop {
+            let job = match cut_short.take() {
+                Some(order) => Some(self.hub.training.add(order)),
+                None => tokio::select! {
+                    () = self.cancel.cancelled() => return,
+                    Some(id) = requests.recv() => self.hub.training.job(id),
+                    _ = look.tick() => self.due(&failed).await,
+                },
+            };
+            let Some(job) = job.filter(|job| self.hub.training.begin(job.id)) else { continue };
+            let trained = self.train(&job, &folder).await;
+            // What the end of the program cut short goes on with the next start.
+            if self.cancel.is_cancelled() {
+                return;
+            }
+            folder.remove();
+            if let Err(reason) = trained {
+                failed.insert(job.order.asset.clone(), self.hub.clock.now());
+                self.end(&job, reason);
+            }
+        }
+    }
+
+    /// The next asset that has no model but enough history.
+    async fn due(&self, failed: &BTreeMap<AssetName, Timestamp>) -> Option<Job> {
+        let now = self.hub.clock.now();
+        for card in self.hub.board.assets() {
+            let asset = &card.config;
+            let lately = failed.get(&asset.name).is_some_and(|at| now.since(*at) < AGAIN);
+            if card.model.is_some() || lately {
+                continue;
+            }
+            let span = self.hub.store.span(&asset.name).await.ok().flatten();
+            let learned = asset.grid * asset.window.rows as u32 * LEARN_WINDOWS;
+            if span.is_some_and(|(first, last)| last.since(first) >= learned) {
+                let asset = asset.name.clone();
+                return Some(self.hub.training.add(Order { asset, from: None, to: None, begin_with: None }));
+            }
+        }
+        None
+    }
+
+    async fn train(&self, job: &Job, folder: &Folder) -> Result<(), String> {
+        let asset = &job.order.asset;
+        let Some(card) = self.hub.board.asset(asset) else { return Err("there is no such asset".into()) };
+        tracing::info!(%asset, "training begins");
+        let order = self.with_span(&job.order).await.map_err(|e| e.to_string())?;
+        folder.keep(&order);
+        let start = self.start(job).await?;
+        let stream = self.history(&card.config, &order).await.map_err(|e| e.to_string())?;
+        let artifact = self.fit(job, (&card.config, folder), start, stream).await?;
+        if !self.hub.training.close(job.id) {
+            return Err("it was cancelled".into());
+        }
+        let version = artifact.manifest.version();
+        let left_out: Vec<TagName> = artifact.manifest.model.normalisation.constant().cloned().collect();
+        self.keep(asset, &artifact).await?;
+        let model = model_card(&artifact);
+        install(&self.detection, &self.lifecycle, asset.clone(), artifact).await?;
+        self.hub.board.update(asset, |card| {
+            (card.model, card.training, card.model_trouble) = (Some(model), None, None);
+        });
+        self.hub.training.set(job.id, |j| j.state = JobState::Done { version: version.clone(), left_out });
+        tracing::info!(%asset, version, "a new model judges");
+        publish::state(&self.hub, &self.ua, asset);
+        Ok(())
+    }
+
+    /// Ends a training that gave no model.
+    fn end(&self, job: &Job, reason: String) {
+        let (state, trouble) = if self.hub.training.is_cancelled(job.id) {
+            tracing::info!(asset = %job.order.asset, id = job.id, "training was cancelled");
+            (JobState::Cancelled, None)
+        } else {
+            tracing::warn!(asset = %job.order.asset, "training failed: {reason}");
+            (JobState::Failed { reason: reason.clone() }, Some(reason))
+        };
+        self.hub.board.update(&job.order.asset, |card| {
+            card.training = None;
+            card.model_trouble = trouble.or(card.model_trouble.take());
+        });
+        self.hub.training.set(job.id, |j| j.state = state);
+        self.hub.live.send(LiveEvent::Asset(job.order.asset.clone()));
+    }
+
+    /// The order with the ends of its span, so that it is the same history after a restart.
+    async fn with_span(&self, order: &Order) -> Result<Order, andon_store::StoreError> {
+        let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
+        let (from, to) = (order.from.unwrap_or(newest.before(LONGEST)), order.to.unwrap_or(newest));
+        Ok(Order { from: Some(from), to: Some(to), ..order.clone() })
+    }
+
+    async fn history(&self, asset: &AssetConfig, order: &Order) -> Result<Stream, andon_store::StoreError> {
+        let (first, last) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
+        let (from, to) = (order.from.unwrap_or(first), order.to.unwrap_or(last));
+        history::stream(&self.hub.store, asset, from, to).await
+    }
+
+    /// The model that training begins with.
+    async fn start(&self, job: &Job) -> Result<Option<Artifact>, String> {
+        let Some(name) = &job.order.begin_with else { return Ok(None) };
+        let card = self.hub.board.asset(name).ok_or_else(|| format!("there is no asset {name} to begin with"))?;
+        let start = stored(&self.hub, &card.config).await?;
+        start.map(Some).ok_or_else(|| format!("asset {name} has no model to begin with; train it first"))
+    }
+
+    async fn fit(
+        &self,
+        job: &Job,
+        (asset, folder): (&Arc<AssetConfig>, &Folder),
+        start: Option<Artifact>,
+        stream: Stream,
+    ) -> Result<Artifact, String> {
+        let tags: Vec<Tag> = asset.tags.iter().map(|t| t.tag.clone()).collect();
+        let mut settings = asset.fit_settings(&tags, self.hub.clock.now());
+        settings.checkpoint = Some(folder.checkpoint());
+        let (hub, cancel, job, clock) = (self.hub.clone(), self.cancel.clone(), job.clone(), self.hub.clock.clone());
+        let work = move || {
+            let model = start.as_ref().map(|artifact| &artifact.model);
+            // Epochs that were done before a restart took no time now.
+            let (begun, mut before) = (clock.now(), None);
+            fit_from(model, &stream, &tags, &settings, &mut |progress| {
+                let before = *before.get_or_insert(progress.epoch - 1);
+                let each = clock.now().since(begun).as_secs_f64() / (progress.epoch - before).max(1) as f64;
+                let card = TrainingCard {
+                    id: job.id,
+                    epoch: progress.epoch,
+                    epochs: progress.epochs,
+                    loss: progress.validation_loss,
+                    eta_s: Some(each * (progress.epochs - progress.epoch) as f64),
+                };
+                hub.board.update(&job.order.asset, |c| c.training = Some(card.clone()));
+                hub.training.set(job.id, |j| j.progress = Some(card));
+                hub.live.send(LiveEvent::Asset(job.order.asset.clone()));
+                if cancel.is_cancelled() || hub.training.is_cancelled(job.id) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+        };
+        match self.lifecycle.spawn_blocking(work).await {
+            Ok(fitted) => fitted.map_err(|e| e.to_string()),
+            Err(e) => Err(format!("the training broke off: {e}")),
+        }
+    }
+
+    async fn keep(&self, asset: &AssetName, artifact: &Artifact) -> Result<(), String> {
+        let model = andon_store::NewModel {
+            asset: asset.clone(),
+            created_at: artifact.manifest.trained_at,
+            manifest: artifact.manifest_json().map_err(|e| e.to_string())?,
+            metrics: serde_json::json!({
+                "training_loss": artifact.manifest.model.training_loss,
+                "validation_loss": artifact.manifest.model.validation_loss,
+                "calibration_rows": artifact.manifest.calibration_rows,
+            })
+            .to_string(),
+            weights: artifact.model.weights().to_vec(),
+            activate: true,
+        };
+        self.hub.store.add_model(model).await.map_err(|e| e.to_string()).map(drop)
+    }
+}
+
+/// Gives the detector thread a model to judge with.
+pub(in crate::pipeline) async fn install(
+    detection: &Detection,
+    lifecycle: &crate::lifecycle::Lifecycle,
+    asset: AssetName,
+    artifact: Artifact,
+) -> Result<(), String> {
+    let (done, installed) = oneshot::channel();
+    let detection = detection.clone();
+    let input = Input::Install { asset, artifact: Box::new(artifact), done };
+    lifecycle.spawn_blocking(move || detection.give(input)).await.map_err(|e| e.to_string())?;
+    installed.await.map_err(|_| "the detector has stopped".to_owned())?.map_err(|e| e.to_string())
+}
+
+/// The model that judges an asset: the one its configuration names, or the one in the store; none where there is neither.
+///
+/// # Errors
+/// If it can't be read.
+pub(in crate::pipeline) async fn stored(hub: &Hub, asset: &AssetConfig) -> Result<Option<Artifact>, String> {
+    if let Some(dir) = &asset.model {
+        return Artifact::load(dir).map(Some).map_err(|e| e.to_string());
+    }
+    let Some(kept) = hub.store.active_model(&asset.name).await.map_err(|e| e.to_string())? else { return Ok(None) };
+    let what = format!("model {} of asset {} in the store", kept.info.version, asset.name);
+    let loaded = Artifact::from_parts(Path::new(&what), kept.manifest.as_bytes(), kept.weights);
+    loaded.map(Some).map_err(|e| e.to_string())
+}
+
+/// What pages show of a model.
+pub(in crate::pipeline) fn model_card(artifact: &Artifact) -> ModelCard {
+    let manifest = &artifact.manifest;
+    ModelCard {
+        version: manifest.version(),
+        trained_at: manifest.trained_at,
+        trained_from: manifest.trained_from,
+        trained_to: manifest.trained_to,
+        parameters: manifest.model.parameters,
+        calibration_rows: manifest.calibration_rows,
+        challengers: manifest.challengers.clone(),
+    }
+}

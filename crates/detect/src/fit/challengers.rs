@@ -1,0 +1,84 @@
+//! The linear models that every network must beat: solved in seconds on the rows that trained it, and asked about the rows
+//! that calibrate.
+
+use std::ops::ControlFlow;
+
+use andon_model::{ModelSettings, NetworkKind, Series};
+use andon_scoring::CalibrationRow;
+use serde::{Deserialize, Serialize};
+
+use super::{FitSettings, Fitting};
+
+/// How a linear model did beside the one that was fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Challenger {
+    /// Which.
+    pub kind: NetworkKind,
+    /// Its residuals on calibration rows over those of the model in force: the geometric mean over tags of the ratio of
+    /// their root mean squares. Below 1 it expects normal operation more closely, which is not to say that it detects better.
+    pub residual_ratio: f64,
+}
+
+/// The challengers, without those of the model's own kind or that could not be solved.
+pub(super) fn challenge(fitting: &Fitting, all: &[Series], rows: &[CalibrationRow]) -> Vec<Challenger> {
+    let kinds = [NetworkKind::Var, NetworkKind::Ridge, NetworkKind::Pca].into_iter();
+    let others = kinds.filter(|kind| *kind != fitting.settings.network.kind);
+    let challenger = |kind| {
+        let theirs = residuals(fitting, all, kind)?;
+        Some(Challenger { kind, residual_ratio: ratio(&theirs, rows)? })
+    };
+    others.filter_map(challenger).collect()
+}
+
+/// The calibration rows of a model of another kind.
+fn residuals(fitting: &Fitting, all: &[Series], kind: NetworkKind) -> Option<Vec<CalibrationRow>> {
+    let Fitting { stream, tags, settings, .. } = *fitting;
+    let network = ModelSettings { kind, precision: Default::default(), ..settings.network.clone() };
+    let settings = FitSettings { network, checkpoint: None, ..settings.clone() };
+    let progress = &mut |_: &_| ControlFlow::Continue(());
+    let solved = Fitting { start: None, stream, tags, settings: &settings, progress }.run(all);
+    let why_not = |error| tracing::info!("no {} to compare the model with: {error}", kind.name());
+    solved.map_err(why_not).ok().map(|(_, rows)| rows)
+}
+
+/// The geometric mean over tags of the ratio of the residuals' root mean squares; none where there is no residual at all.
+fn ratio(theirs: &[CalibrationRow], ours: &[CalibrationRow]) -> Option<f64> {
+    let energies = |rows: &[CalibrationRow], tag: usize| {
+        let usable = rows.iter().filter(|row| row.usable[tag]);
+        let (sum, count) = usable.fold((0.0, 0.0), |(sum, count), row| (sum + row.residual[tag].powi(2), count + 1.0));
+        sum / f64::max(count, 1.0)
+    };
+    let tags = ours.first()?.residual.len();
+    let logs: Vec<f64> = (0..tags)
+        .map(|tag| 0.5 * (energies(theirs, tag).ln() - energies(ours, tag).ln()))
+        .filter(|log| log.is_finite())
+        .collect();
+    (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(residuals: &[[f64; 2]]) -> Vec<CalibrationRow> {
+        let row = |residual: &[f64; 2]| CalibrationRow {
+            residual: residual.to_vec(),
+            usable: vec![true, residual[1] < 9.0],
+            code: Vec::new(),
+            given_mode: None,
+            segment_start: false,
+        };
+        residuals.iter().map(row).collect()
+    }
+
+    #[test]
+    fn a_ratio_is_of_the_tags_that_have_residuals_and_of_usable_cells() {
+        let ours = rows(&[[1.0, 2.0], [-1.0, -2.0]]);
+        assert_eq!(ratio(&ours, &ours), Some(1.0));
+        let theirs = rows(&[[2.0, -16.0], [2.0, 9.0], [-2.0, 16.0]]);
+        let theirs = ratio(&theirs, &ours);
+        assert!((theirs.unwrap() - 4.0).abs() < 1e-12, "{theirs:?}");
+        assert_eq!(ratio(&rows(&[[0.0, 1.0]]), &rows(&[[3.0, 1.0]])), Some(1.0));
+        assert_eq!(ratio(&rows(&[[0.0, 0.0]]), &ours), None);
+    }
+}
