@@ -28,7 +28,11 @@ class Contender:
     def __init__(self, name, command):
         self.name, self.times, self.cpu, self.rss = name, [], [], 0
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self.process.stdout.readline().strip() != "ready":
+        said = self.process.stdout.readline().strip()
+        self.here = said != "missing"
+        if not self.here:
+            return
+        if said != "ready":
             raise SystemExit(f"{name} did not get ready: {command}")
         self.calls = 1
         self.calls = max(1, round(TARGET_S / min(self.ask()[0] for _ in range(3))))
@@ -58,6 +62,7 @@ def andon(name, folder, batch, threads):
 
 
 def race(title, contenders, against):
+    contenders = [c for c in contenders if c.here]
     for _ in range(ROUNDS):
         for contender in contenders:
             contender.round()
@@ -82,6 +87,8 @@ def agree(folder, names):
 def windows(folder, tags, batch, threads):
     contenders = [
         Contender("andon", andon("engine", folder, batch, threads)),
+        Contender("andon, bf16", andon("engine-bf16", folder, batch, threads)),
+        Contender("andon, int8", andon("engine-int8", folder, batch, threads)),
         Contender("onnxruntime", python("onnxruntime", folder, batch, threads)),
         Contender("PyTorch", python("torch", folder, batch, threads)),
     ]
@@ -89,7 +96,8 @@ def windows(folder, tags, batch, threads):
         contenders.append(Contender("candle", andon("candle", folder, batch, threads)))
         contenders.append(Contender("tract", [TRACT, str(folder), str(batch)]))
     race(f"{tags} tags, batch {batch}, {threads} thread{'s' * (threads > 1)}", contenders, "onnxruntime")
-    agree(folder, ["engine", "torch"] + ["candle", "tract"] * (threads == 1))
+    fewer = [name for name in ("engine-bf16", "engine-int8") if (folder / f"{name}.f32").exists()]
+    agree(folder, ["engine", *fewer, "torch"] + ["candle", "tract"] * (threads == 1))
 
 
 def streams(paper, streaming, tags):
@@ -125,8 +133,9 @@ def main():
     import torch
 
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    peak = subprocess.run([PEER, "peak"], check=True, capture_output=True, text=True).stdout.strip()
     print(f"{cpu}, {platform.system()} {platform.release()}; PyTorch {torch.__version__}, onnxruntime {onnxruntime.__version__}, "
-          f"NumPy {np.__version__}; {ROUNDS} interleaved rounds, medians.")
+          f"NumPy {np.__version__}; {ROUNDS} interleaved rounds, medians. {peak}")
     with tempfile.TemporaryDirectory() as scratch:
         for tags in (50, 847):
             folders = {}

@@ -1,7 +1,8 @@
 //! Andon's and candle's side of `bench/peers`: a contender in a process of its own.
 //!
 //! `peer init FOLDER TAGS paper|streaming` writes a network's weights, its architecture and some windows, for every contender.
-//! `peer engine|candle|stream1|stream10|peak FOLDER BATCH THREADS` answers each number N on standard input with `wall_s cpu_s` of
+//! `peer engine|engine-bf16|engine-int8|candle|stream1|stream10 FOLDER BATCH THREADS` says `ready`, or `missing` where the
+//! processor lacks the precision; then it answers each number N on standard input with `wall_s cpu_s` of
 //! N calls, and at the end of the input with the process's peak memory in KiB. A call is a batch of windows; of a stream, one
 //! score after one or ten new rows. The first call's output goes to `FOLDER/NAME.f32`.
 
@@ -11,7 +12,7 @@ use std::{env, fs, io, path::Path, sync::Arc, time::Instant};
 
 use andon_model::{
     Architecture, Engine, Padding,
-    engine::{Kernel, Precision, Stream, Workspace, reference::Reference},
+    engine::{Kernel, Precision, Stream, Workspace, reference::{Reference, peak}},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -24,6 +25,7 @@ fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
+        ["peak"] => println!("One core multiplies {:.0} GFLOP/s in f32 ({:?}).", peak(Kernel::best()), Kernel::best()),
         ["init", folder, tags, variant] => init(Path::new(folder), tags.parse().unwrap(), variant),
         [name, folder, batch, threads] => {
             serve(name, Path::new(folder), batch.parse().unwrap(), threads.parse().unwrap());
@@ -68,17 +70,20 @@ fn serve(name: &str, folder: &Path, batch: usize, threads: usize) {
     if name == "candle" {
         return rounds(folder, name, &mut || reference.forward(&some, (batch, ROWS, tags)).expected);
     }
-    let (name, precision) = match name.rsplit_once('-') {
-        Some((name, "bf16")) => (name, Precision::Bf16),
-        Some((name, "int8")) => (name, Precision::Int8),
-        _ => (name, Precision::F32),
+    let precision = match name.rsplit_once('-') {
+        Some((_, "bf16")) => Precision::Bf16,
+        Some((_, "int8")) => Precision::Int8,
+        _ => Precision::F32,
     };
+    if !precision.is_here() {
+        return println!("missing");
+    }
     let how = (Kernel::best(), precision);
     let engine = Engine::with_precision(&architecture, (ROWS, tags), reference.weights(), how).unwrap();
     let engine = Arc::new(engine);
     drop(reference);
     let mut workspace = Workspace::new(Arc::clone(&engine), threads);
-    match (name, batch) {
+    match (name.split('-').next().unwrap_or_default(), batch) {
         ("engine", 1) => rounds(folder, name, &mut || workspace.window(&some).expected.clone()),
         ("engine", _) => rounds(folder, name, &mut || workspace.windows(&some)[0].expected.clone()),
         ("stream1", _) => stream(folder, name, engine, &cells, 1),
