@@ -17,6 +17,8 @@ SETS = ("skab", "asd", "smd", "batadal", "tep")
 # What each row of the table is made of: one model, or several whose scores are joined.
 MODELS = {
     "multiscale": [{}],
+    "multiscale, bf16": [{"precision": "bf16"}],
+    "multiscale, int8": [{"precision": "int8"}],
     "dense": [{"kind": "dense"}],
     "lstm": [{"kind": "lstm"}],
     "vae": [{"kind": "vae"}],

@@ -12,12 +12,14 @@ mod history;
 
 use std::{fs::File, io::Write, ops::ControlFlow, path::Path, time::Instant};
 
-use andon_model::{Autoencoder, ModelSettings, Series, train};
+use andon_model::{Autoencoder, ModelSettings, NetworkKind, Series, train};
 use andon_plant::{Reconstruct, Window, windower::Row};
 use history::Failure;
 
 const ROWS: usize = 100;
 const SMOOTH: usize = 10;
+/// Windows that a baseline is asked about together.
+const TOGETHER: usize = 64;
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
@@ -104,13 +106,24 @@ fn ranked(scores: &[f64], trained: usize) -> Vec<f64> {
     scores[trained..].iter().map(|score| (log(score) - median) / deviation).collect()
 }
 
-/// The residual of every row from the first full window on, row after row as a plant sends them.
+/// The residual of every row from the first full window on, row after row as a plant sends them; of the baselines several
+/// windows together, which is quicker.
 fn residuals(model: &mut Autoencoder, rows: &[Row]) -> Result<Vec<Vec<f64>>, Failure> {
-    let mut all = Vec::with_capacity(rows.len() + 1 - ROWS);
-    for (ix, some) in rows.windows(ROWS).enumerate() {
-        let window = window(some);
-        let expected = model.expect(&window, (ix > 0).then_some(1))?.expected;
-        all.push(window.row(ROWS - 1).iter().zip(&expected).map(|(v, e)| v - e).collect());
+    let baseline = matches!(model.manifest().network, NetworkKind::Dense | NetworkKind::Lstm | NetworkKind::Vae);
+    let windows: Vec<&[Row]> = rows.windows(ROWS).collect();
+    let mut all = Vec::with_capacity(windows.len());
+    for some in windows.chunks(if baseline { TOGETHER } else { 1 }) {
+        let some: Vec<Window> = some.iter().map(|rows| window(rows)).collect();
+        let expected = if baseline {
+            let answers = model.reconstruct_all(&some)?.into_iter();
+            answers.map(|answer| answer.newest(some[0].tags).expected).collect()
+        } else {
+            vec![model.expect(&some[0], (!all.is_empty()).then_some(1))?.expected]
+        };
+        let residual = |(window, expected): (&Window, &Vec<f64>)| {
+            window.row(ROWS - 1).iter().zip(expected).map(|(v, e)| v - e).collect()
+        };
+        all.extend(some.iter().zip(&expected).map(residual));
     }
     Ok(all)
 }

@@ -8,11 +8,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
-use std::{env, fs, io, path::Path, sync::Arc, time::Instant};
+use std::{
+    env, fs,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
 
 use andon_model::{
     Architecture, Engine, Padding,
-    engine::{Kernel, Precision, Stream, Workspace, reference::{Reference, peak}},
+    engine::{
+        Kernel, Precision, Stream, Weights, Workspace,
+        reference::{Reference, peak},
+    },
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -61,13 +70,11 @@ fn init(folder: &Path, tags: usize, variant: &str) {
 fn serve(name: &str, folder: &Path, batch: usize, threads: usize) {
     let architecture: Architecture =
         serde_json::from_slice(&fs::read(folder.join("architecture.json")).unwrap()).unwrap();
-    let bytes = fs::read(folder.join("cells.f32")).unwrap();
-    let cells: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    let tags = cells.len() / (WINDOWS * ROWS * 2);
-    let some = cells[..batch * ROWS * 2 * tags].to_vec();
-    drop(bytes);
-    let reference = Reference::new(&architecture, (ROWS, tags), SEED);
+    let file = fs::File::open(folder.join("cells.f32")).unwrap();
+    let tags = file.metadata().unwrap().len() as usize / (WINDOWS * ROWS * 2 * 4);
+    let cells = |windows: usize| cells(&file, windows * ROWS * 2 * tags);
     if name == "candle" {
+        let (some, reference) = (cells(batch), Reference::new(&architecture, (ROWS, tags), SEED));
         return rounds(folder, name, &mut || reference.forward(&some, (batch, ROWS, tags)).expected);
     }
     let precision = match name.rsplit_once('-') {
@@ -79,17 +86,38 @@ fn serve(name: &str, folder: &Path, batch: usize, threads: usize) {
         return println!("missing");
     }
     let how = (Kernel::best(), precision);
-    let engine = Engine::with_precision(&architecture, (ROWS, tags), reference.weights(), how).unwrap();
-    let engine = Arc::new(engine);
-    drop(reference);
+    let weights = weights(&folder.join("weights.safetensors"));
+    let engine = Arc::new(Engine::with_precision(&architecture, (ROWS, tags), &weights, how).unwrap());
+    drop(weights);
     let mut workspace = Workspace::new(Arc::clone(&engine), threads);
     match (name.split('-').next().unwrap_or_default(), batch) {
-        ("engine", 1) => rounds(folder, name, &mut || workspace.window(&some).expected.clone()),
-        ("engine", _) => rounds(folder, name, &mut || workspace.windows(&some)[0].expected.clone()),
-        ("stream1", _) => stream(folder, name, engine, &cells, 1),
-        ("stream10", _) => stream(folder, name, engine, &cells, 10),
+        ("engine", 1) => {
+            let one = cells(1);
+            rounds(folder, name, &mut || workspace.window(&one).expected.clone());
+        }
+        ("engine", _) => {
+            let some = cells(batch);
+            rounds(folder, name, &mut || workspace.windows(&some)[0].expected.clone());
+        }
+        ("stream1", _) => stream(folder, name, engine, &cells(WINDOWS), 1),
+        ("stream10", _) => stream(folder, name, engine, &cells(WINDOWS), 10),
         _ => panic!("`{name}` is no contender"),
     }
+}
+
+/// The first numbers of a file.
+fn cells(mut file: &fs::File, count: usize) -> Vec<f32> {
+    let mut bytes = vec![0; count * 4];
+    file.read_exact(&mut bytes).unwrap();
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+/// The weights in a file.
+fn weights(path: &Path) -> Weights {
+    let bytes = fs::read(path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let numbers = |data: &[u8]| data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    tensors.iter().map(|(name, tensor)| (name.to_owned(), numbers(tensor.data()))).collect()
 }
 
 fn stream(folder: &Path, name: &str, engine: Arc<Engine>, cells: &[f32], rows: usize) {

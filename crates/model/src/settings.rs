@@ -118,9 +118,9 @@ pub struct TrainSettings {
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
-            epochs: 12,
+            epochs: 24,
             windows: 256,
-            batch: 16,
+            batch: 8,
             learning_rate: 3e-3,
             weight_decay: 1e-2,
             warmup: 0.1,

@@ -108,8 +108,19 @@ fn it_learns_normal_operation_and_reconstructs_what_it_has_not_learned_from() {
 }
 
 #[test]
-fn most_of_a_fault_on_one_tag_stays_in_the_residual() {
-    let mut model = learn(&plant(1_500, 1), &plant_tags(), &quick(7, 12)).0.unwrap();
+fn most_of_a_fault_on_one_tag_stays_in_the_residual_at_an_r2_no_worse_than_var_s() {
+    let learned = |kind| {
+        let mut settings = ModelSettings { kind, ..ModelSettings::default() };
+        settings.training.seed = 7;
+        learn(&plant(1_500, 1), &plant_tags(), &settings).0.unwrap()
+    };
+    let (mut model, mut var) = (learned(NetworkKind::Multiscale), learned(NetworkKind::Var));
+    let fresh = plant(600, 2);
+    let (pairs, theirs) = (newest(&mut model, &fresh), newest(&mut var, &fresh));
+    let both: Vec<(f64, f64)> = (0..4).map(|tag| (r2(&pairs, tag), r2(&theirs, tag))).collect();
+    println!("R2 of the newest row, ours and VAR's: {both:.3?}");
+    assert!(both.iter().all(|(ours, theirs)| *ours >= theirs - 0.005), "{both:?}");
+    assert!(both.iter().map(|(ours, theirs)| ours - theirs).sum::<f64>() / 4.0 >= -0.001, "{both:?}");
     let normal = plant(400, 3);
     let mut shares = Vec::new();
     for (tag, size) in [(0, 15.0), (1, 3.0), (2, 300.0), (3, 4.0)] {
@@ -127,7 +138,7 @@ fn most_of_a_fault_on_one_tag_stays_in_the_residual() {
         println!("tag {tag}: {:.0} % of the fault's energy is left", share * 100.0);
         shares.push(share);
     }
-    assert!(shares.iter().sum::<f64>() / 4.0 >= 0.6 && shares.iter().all(|share| *share >= 0.4), "{shares:?}");
+    assert!(shares.iter().all(|share| *share >= 0.7), "{shares:?}");
 }
 
 #[test]
