@@ -13,5 +13,5 @@ pub mod stream;
 
 pub use artifact::{Artifact, ArtifactError, Manifest};
 pub use detector::{Detector, InstallError, Step};
-pub use fit::{Challenger, FitError, FitSettings, fit, fit_from};
+pub use fit::{Challenger, FitError, FitSettings, fit};
 pub use stream::Stream;

@@ -192,7 +192,10 @@ impl Autoencoder {
     /// The network's answers to windows of `rows` rows laid out in `cells`.
     fn outputs(&mut self, cells: Vec<f32>, rows: usize) -> candle_core::Result<Vec<Output>> {
         if let Some(serving) = &mut self.serving {
-            return Ok(serving.workspace.windows(&cells).to_vec());
+            let one = cells.len() == rows * 2 * self.manifest.normalisation.width();
+            let workspace = &mut serving.workspace;
+            // The threads share a single window; of several each takes whole ones.
+            return Ok(if one { vec![workspace.window(&cells).clone()] } else { workspace.windows(&cells).to_vec() });
         }
         let shape = Shape { rows, ..self.shape() };
         let windows = cells.len() / (rows * 2 * shape.tags);

@@ -69,6 +69,7 @@ mod tests {
             for ((name, got), (_, want)) in answers(kind, &device).into_iter().zip(answers(kind, &Device::Cpu)) {
                 let largest = want.iter().fold(1e-3, |largest: f32, x| largest.max(x.abs()));
                 let worst = got.iter().zip(&want).fold(0.0, |worst: f32, (a, b)| worst.max((a - b).abs()));
+                assert!(got.iter().all(|x| x.is_finite()), "{kind:?} {name}");
                 assert!(got.len() == want.len() && worst <= 1e-3 * largest, "{kind:?} {name}: {worst} of {largest}");
             }
         }

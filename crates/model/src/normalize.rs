@@ -98,7 +98,7 @@ impl Normalisation {
     }
 
     /// How many columns the network has.
-    pub(crate) fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.scales.iter().map(Scale::width).sum()
     }
 

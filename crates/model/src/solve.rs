@@ -66,7 +66,7 @@ pub(crate) fn solve(material: &[Material], tags: usize, settings: &ModelSettings
 /// it, as it does when the model is asked.
 pub(crate) fn autoregression(material: &[Material], (tags, lags): (usize, usize), ridge: f64) -> Result<Weights> {
     let features = lags * tags;
-    let mut squares = DMatrix::identity(features + 1, features + 1) * ridge;
+    let mut squares = DMatrix::from_diagonal_element(features + 1, features + 1, ridge);
     squares[(features, features)] = 1e-6;
     let (mut products, mut measured) = (DMatrix::zeros(features + 1, tags), vec![0.0; tags]);
     let mut rows = 0.0;

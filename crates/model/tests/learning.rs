@@ -403,6 +403,9 @@ fn a_lower_precision_is_kept_where_it_is_here_and_changes_next_to_nothing() {
     (copies.training.mask.share, copies.training.mask.falsified, copies.training.mask.noise) = (0.0, 0.0, 0.0);
     let sine = Series { rows: (0..600).map(|t| row(t, vec![(t as f64 / 9.0).sin()])).collect() };
     for asked in [Precision::Bf16, Precision::Int8] {
+        if !asked.is_here() {
+            eprintln!("SKIPPED: this processor has no {asked}, so only the way back to f32 was tested");
+        }
         let here = if asked.is_here() { asked } else { Precision::F32 };
         assert_eq!(served(&plant(800, 8), &plant_tags(), &ModelSettings { precision: asked, ..quick(3, 4) }), here);
         assert_eq!(
@@ -420,12 +423,12 @@ fn a_linear_part_that_would_not_fit_into_memory_is_refused() {
     let wide: Vec<f64> = (0..200).map(f64::from).collect();
     let rows = (0..300).map(|t| row(t, wide.iter().map(|v| (v + t as f64).sin()).collect()));
     let (series, mut settings) = (Series { rows: rows.collect() }, quick(3, 1));
-    settings.architecture.autoregressive = 90;
+    settings.architecture.autoregressive = 50;
     let names: Vec<String> = (0..200).map(|ix| format!("T{ix}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for kind in [NetworkKind::Multiscale, NetworkKind::Var] {
         let refused = learn(&series, &tags(&names), &ModelSettings { kind, ..settings.clone() }).0.unwrap_err();
-        assert!(refused.to_string().contains("200 columns of the last 90 rows are 18000 to solve for"), "{refused}");
+        assert!(refused.to_string().contains("200 columns of the last 50 rows are 10000 to solve for"), "{refused}");
     }
 }
 

@@ -1,8 +1,13 @@
 //! `andon fit`: train on normal data offline.
 
-use std::{fs, io, ops::ControlFlow, path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use andon_detect::{Artifact, FitError, Stream, fit_from};
+use andon_detect::{Artifact, FitError, Manifest, Stream, fit};
 use andon_model::TrainError;
 use andon_plant::{Clock, Sample, SystemClock, Tag, TagName};
 use andon_simulator::Recording;
@@ -51,10 +56,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let stream = stream(&recording, &names)?;
     let checkpoint = args.model.join("checkpoint");
     settings.checkpoint = Some(checkpoint.clone());
-    let start = args.begin_with.as_deref().map(Artifact::load).transpose().context("--begin-with")?;
-    let start = start.as_ref().map(|artifact| &artifact.model);
+    let begin_with = args.begin_with.as_deref().map(Artifact::load).transpose().context("--begin-with")?;
+    settings.begin_with = begin_with.map(|artifact| artifact.model.into());
     let (progress, stop) = (TrainingProgress::new(), interruption());
-    let fitted = fit_from(start, &stream, &tags, &settings, &mut |p| {
+    let fitted = fit(&stream, &tags, &settings, &mut |p| {
         progress.show(p);
         if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -69,11 +74,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     {
         tracing::warn!("{}: {e}; it is of no use any more and can be removed", checkpoint.display());
     }
-    let m = &artifact.manifest;
-    println!("model      {}", args.model.display());
+    report(&artifact.manifest, &args.model);
+    Ok(())
+}
+
+/// Says what was fitted.
+fn report(m: &Manifest, folder: &Path) {
+    println!("model      {}", folder.display());
     println!("version    {}", m.version());
     println!("tags       {}", m.tags.len());
-    println!("window     {} rows, {} s apart", m.model.rows, grid.as_secs_f64());
+    println!("window     {} rows, {} s apart", m.model.rows, m.grid_us as f64 / 1e6);
     println!("weights    {}", m.model.parameters);
     println!("calibrated on {} rows", m.calibration_rows);
     for challenger in &m.challengers {
@@ -87,7 +97,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
             constant.join(", ")
         );
     }
-    Ok(())
 }
 
 /// Is cancelled by Ctrl-C, so that training ends after its epoch. The second Ctrl-C ends the program at once.

@@ -74,6 +74,7 @@ impl DetectionConfig {
             threshold: self.threshold.clone(),
             alarm: self.alarm,
             calibration_share: CALIBRATION_SHARE,
+            begin_with: None,
             checkpoint: None,
             now,
         }

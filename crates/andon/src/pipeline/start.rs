@@ -26,7 +26,7 @@ use super::{
     ingest::{self, Ingest},
     live::LiveFeed,
     publish,
-    training::{Trainer, Training, install, model_card, stored},
+    training::{StoredError, Trainer, Training, install, model_card, stored},
 };
 use crate::{
     config::{AssetConfig, Config},
@@ -152,14 +152,16 @@ async fn restore_model(
     asset: &AssetConfig,
 ) -> anyhow::Result<()> {
     let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
-    let fitting = stored(hub, asset).await.and_then(|artifact| {
-        let Some(artifact) = artifact else { return Ok(None) };
-        fits(&asset.name, &tags, &asset.windower(), &artifact.manifest).map_err(|e| e.to_string())?;
-        Ok(Some(artifact))
-    });
-    let artifact = match fitting {
-        Ok(Some(artifact)) => artifact,
+    let fitting = match stored(hub, asset).await {
         Ok(None) => return Ok(()),
+        Ok(Some(artifact)) => fits(&asset.name, &tags, &asset.windower(), &artifact.manifest)
+            .map(|()| artifact)
+            .map_err(|why| why.to_string()),
+        Err(StoredError::Artifact(why)) => Err(why.to_string()),
+        Err(StoredError::Store(why)) => return Err(why.into()),
+    };
+    let artifact = match fitting {
+        Ok(artifact) => artifact,
         Err(why) if asset.model.is_some() => anyhow::bail!("asset {}: {why}", asset.name),
         Err(why) => {
             tracing::warn!(asset = %asset.name, "the model in the store is left alone, a new one will be trained: {why}");

@@ -19,11 +19,20 @@ pub struct Challenger {
     pub residual_ratio: f64,
 }
 
-/// The challengers, without those of the model's own kind or that could not be solved.
-pub(super) fn challenge(fitting: &Fitting, all: &[Series], rows: &[CalibrationRow]) -> Vec<Challenger> {
-    let kinds = [NetworkKind::Var, NetworkKind::Ridge, NetworkKind::Pca].into_iter();
-    let others = kinds.filter(|kind| *kind != fitting.settings.network.kind);
-    let challenger = |kind| {
+/// Columns times rows looked back, at the most: with so many a challenger takes seconds, and nobody waits for it.
+const WIDEST: usize = 2_000;
+
+/// The challengers, without those of the model's own kind, that are too wide for `columns`, or that could not be solved.
+pub(super) fn challenge(
+    fitting: &Fitting,
+    all: &[Series],
+    (rows, columns): (&[CalibrationRow], usize),
+) -> Vec<Challenger> {
+    let network = &fitting.settings.network;
+    let kinds =
+        [(NetworkKind::Var, network.architecture.autoregressive), (NetworkKind::Ridge, 1), (NetworkKind::Pca, 1)];
+    let others = kinds.into_iter().filter(|(kind, lags)| *kind != network.kind && columns * lags <= WIDEST);
+    let challenger = |(kind, _)| {
         let theirs = residuals(fitting, all, kind)?;
         Some(Challenger { kind, residual_ratio: ratio(&theirs, rows)? })
     };
@@ -34,9 +43,9 @@ pub(super) fn challenge(fitting: &Fitting, all: &[Series], rows: &[CalibrationRo
 fn residuals(fitting: &Fitting, all: &[Series], kind: NetworkKind) -> Option<Vec<CalibrationRow>> {
     let Fitting { stream, tags, settings, .. } = *fitting;
     let network = ModelSettings { kind, precision: Default::default(), ..settings.network.clone() };
-    let settings = FitSettings { network, checkpoint: None, ..settings.clone() };
+    let settings = FitSettings { network, begin_with: None, checkpoint: None, ..settings.clone() };
     let progress = &mut |_: &_| ControlFlow::Continue(());
-    let solved = Fitting { start: None, stream, tags, settings: &settings, progress }.run(all);
+    let solved = Fitting { stream, tags, settings: &settings, progress }.run(all);
     let why_not = |error| tracing::info!("no {} to compare the model with: {error}", kind.name());
     solved.map_err(why_not).ok().map(|(_, rows)| rows)
 }

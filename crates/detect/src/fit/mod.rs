@@ -16,10 +16,8 @@
 mod challengers;
 mod held_out;
 
-use std::{ops::ControlFlow, path::PathBuf};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
-#[cfg(doc)]
-use andon_model::train_from;
 use andon_model::{Autoencoder, ModelSettings, Progress, Series, TrainError};
 use andon_plant::{
     Fill, Reconstruct, Tag, Timestamp, Window, WindowerSettings, alarm::AlarmSettings, reconstruct::ReconstructError,
@@ -55,6 +53,8 @@ pub struct FitSettings {
     /// the newest of each quarter of a long one, so that every operating mode has its part. A recording of which this would
     /// be less than a window is cross-fitted.
     pub calibration_share: f64,
+    /// What training begins with, if it does not begin from scratch; it may be of an asset with other tags.
+    pub begin_with: Option<Arc<Autoencoder>>,
     /// A folder that holds where the trainings stand, from which a fit that was killed goes on. It is the caller's to remove.
     pub checkpoint: Option<PathBuf>,
     /// The present, for the manifest.
@@ -93,23 +93,9 @@ pub enum FitError {
 /// Fits a detector for `tags` to normal operation as recorded in `stream`.
 ///
 /// # Errors
-/// If there are too few rows, a tag has no values, training fails or is cancelled by `progress`, or judgement can't be
-/// calibrated.
+/// If there are too few rows, a tag has no values, the model to begin with does not fit, training fails or is cancelled by
+/// `progress`, or judgement can't be calibrated.
 pub fn fit(
-    stream: &Stream,
-    tags: &[Tag],
-    settings: &FitSettings,
-    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
-) -> Result<Artifact, FitError> {
-    fit_from(None, stream, tags, settings, progress)
-}
-
-/// Fits as [`fit`] does, but training begins with what `start` has learned ([`train_from`]).
-///
-/// # Errors
-/// As [`fit`], and if `start` is of another kind or has other parts than the settings say.
-pub fn fit_from(
-    start: Option<&Autoencoder>,
     stream: &Stream,
     tags: &[Tag],
     settings: &FitSettings,
@@ -122,9 +108,10 @@ pub fn fit_from(
         let (window, grid_s) = (settings.window.rows, settings.window.grid.as_secs_f64());
         return Err(FitError::TooFewRows { have, need, window, grid_s });
     }
-    let mut fitting = Fitting { start, stream, tags, settings, progress };
+    let mut fitting = Fitting { stream, tags, settings, progress };
     let (model, rows) = fitting.run(&all)?;
-    let challengers = challengers::challenge(&fitting, &all, &rows);
+    let columns = model.manifest().normalisation.width();
+    let challengers = challengers::challenge(&fitting, &all, (&rows, columns));
     let scorer = Scorer::fit(&rows, &settings.scorer, settings.network.training.seed)?;
     let threshold = Threshold::new(settings.threshold.clone());
     let (trained_from, trained_to) = stream.span().unwrap_or_default();
@@ -149,8 +136,6 @@ pub fn fit_from(
 
 /// A fit that runs.
 struct Fitting<'a> {
-    /// What training begins with.
-    start: Option<&'a Autoencoder>,
     stream: &'a Stream,
     tags: &'a [Tag],
     settings: &'a FitSettings,
@@ -197,7 +182,8 @@ impl Fitting<'_> {
         network.training.checkpoint =
             self.settings.checkpoint.as_ref().map(|folder| folder.join(format!("{number}.safetensors")));
         let before = number * self.settings.network.training.epochs;
-        andon_model::train_from(self.start, series, self.tags, self.settings.window.rows, &network, &mut |p| {
+        let begin_with = self.settings.begin_with.as_deref();
+        andon_model::train_from(begin_with, series, self.tags, self.settings.window.rows, &network, &mut |p| {
             (self.progress)(&Progress { epoch: before + p.epoch, epochs: most, ..*p })
         })
     }
@@ -293,6 +279,7 @@ mod tests {
             threshold: ThresholdSettings::default(),
             alarm: AlarmSettings { on_delay: Duration::ZERO, off_delay: Duration::ZERO, hysteresis: 0.5 },
             calibration_share: CALIBRATION_SHARE,
+            begin_with: None,
             checkpoint: None,
             now: Timestamp::from_secs(0),
         }

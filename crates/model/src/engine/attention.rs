@@ -196,3 +196,66 @@ unsafe fn exponentials<S: Simd>(scores: *mut f32, reach: Range<usize>, width: us
         1.0 / S::sum(sum)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Kernel, guard::Guarded, memory::stride_of};
+
+    fn number(ix: usize) -> f32 {
+        (ix * 37 % 64) as f32 / 32.0 - 1.0
+    }
+
+    /// Rows as a table has them, that end where nothing may be touched.
+    fn table(rows: usize, width: usize, number: impl Fn(usize) -> f32) -> (Guarded, usize) {
+        let stride = stride_of(width);
+        (Guarded::new(rows * stride + 32, number), stride)
+    }
+
+    /// One head over some rows, with every table guarded; the plain computation beside it.
+    fn check(kernel: Kernel, (rows, width): (usize, usize), all: bool) {
+        let (mut projected, stride) = table(rows, 3 * width, number);
+        let panels = rows.div_ceil(kernel.panel());
+        let (mut keys, panel_stride) = table(panels, kernel.panel() * width, |_| 0.0);
+        let (mut out, out_stride) = table(rows, width, |_| 0.0);
+        let (mut scores, scores_stride) = table(TILE, rows + 3 * kernel.panel(), |_| 0.0);
+        let mut seen = Guarded::new(rows, |_| 0.0);
+        let reach = Reach { first: 0, end: all.then_some(rows), rows };
+        let from = Rows { base: projected.as_mut_ptr(), stride };
+        let head = Head {
+            queries: from,
+            keys: from.from(width),
+            values: from.from(2 * width),
+            panels: Rows { base: keys.as_mut_ptr(), stride: panel_stride },
+            out: Rows { base: out.as_mut_ptr(), stride: out_stride },
+            scores: Rows { base: scores.as_mut_ptr(), stride: scores_stride },
+            seen: seen.as_mut_ptr(),
+            width,
+            span: 0..rows,
+            reach,
+        };
+        // SAFETY: the kernel is here, and all tables have the rows.
+        unsafe { kernel.run(head) };
+        let at = |row: usize, column: usize| f64::from(projected.as_slice()[row * stride + column]);
+        for row in 0..rows {
+            let weight = |other: usize| (0..width).map(|c| at(row, c) * at(other, width + c)).sum::<f64>().exp();
+            let total: f64 = reach.of(row).map(weight).sum();
+            for column in 0..width {
+                let want = reach.of(row).map(|o| weight(o) * at(o, 2 * width + column)).sum::<f64>() / total;
+                let got = f64::from(out.as_slice()[row * out_stride + column]);
+                assert!((got - want).abs() < 1e-5, "{kernel:?} {rows} x {width}, row {row}, column {column}");
+            }
+        }
+        assert!((seen.as_slice().iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_head_attends_as_it_is_written_and_touches_nothing_beyond_its_tables() {
+        for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_here()) {
+            for size in [(1, 1), (2, 5), (13, 7), (40, 33), (33, 32)] {
+                check(kernel, size, true);
+                check(kernel, size, false);
+            }
+        }
+    }
+}

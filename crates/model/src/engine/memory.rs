@@ -58,6 +58,12 @@ impl From<&[f32]> for Numbers {
 /// Lines beyond the last number: the widest panel is two of them.
 const SPARE: usize = 2;
 
+/// Numbers from row to row of a table: an odd number of cache lines. With a power of two, one column's numbers of several
+/// rows would fall on the same few places of the cache and drive each other out.
+pub(super) fn stride_of(width: usize) -> usize {
+    (width.div_ceil(16) | 1) * 16
+}
+
 /// A table of rows, each on cache lines of its own.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table {
@@ -67,10 +73,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// From row to row there is an odd number of cache lines: with a power of two, one column's numbers of several rows
-    /// would fall on the same few places of the cache and drive each other out.
     pub(super) fn new(rows: usize, width: usize) -> Self {
-        let stride = (width.div_ceil(16) | 1) * 16;
+        let stride = stride_of(width);
         Self { numbers: Numbers::new(rows * stride), width, stride }
     }
 

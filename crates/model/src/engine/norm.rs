@@ -63,3 +63,29 @@ impl Normalise<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Kernel, guard::Guarded};
+
+    #[test]
+    fn rows_have_mean_zero_and_deviation_one_and_nothing_beyond_them_is_touched() {
+        for kernel in Kernel::ALL.into_iter().filter(|kernel| kernel.is_here()) {
+            for width in [2, 7, 16, 33, 128] {
+                let mut numbers = Guarded::new(3 * width, |ix| (ix * 37 % 64) as f32);
+                let (gain, bias) = (Guarded::new(width, |_| 2.0), Guarded::new(width, |_| 0.5));
+                let rows = Rows { base: numbers.as_mut_ptr(), stride: width };
+                // SAFETY: the kernel is here, and the rows are as wide as gain and bias.
+                unsafe {
+                    kernel.run(Normalise { rows, span: 0..3, gain: gain.as_slice(), bias: bias.as_slice() });
+                }
+                for row in numbers.as_slice().chunks_exact(width) {
+                    let mean = row.iter().sum::<f32>() / width as f32;
+                    let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / width as f32;
+                    assert!((mean - 0.5).abs() < 1e-4 && (variance - 4.0).abs() < 1e-2, "{kernel:?} {width}: {row:?}");
+                }
+            }
+        }
+    }
+}

@@ -269,9 +269,9 @@ impl Planner<'_> {
 
     /// A hidden layer.
     fn pack(&self, parts: Vec<Part>) -> Layer {
-        match self.precision {
-            Precision::F32 => Layer::Exact(Packed::new(self.kernel, &parts)),
-            fewer => Layer::Quantized(Quantized::new(fewer, &parts)),
+        match self.precision.fewer() {
+            None => Layer::Exact(Packed::new(self.kernel, &parts)),
+            Some(digits) => Layer::Quantized(Quantized::new(digits, &parts)),
         }
     }
 }

@@ -43,8 +43,7 @@ pub enum TrainError {
     },
     /// A linear part has too many columns.
     #[error(
-        "{columns} columns of the last {lags} rows are {} to solve for, more than {most}; make `architecture.autoregressive` \
-         smaller, or give the asset fewer tags", columns * lags
+        "{columns} columns of the last {lags} rows are {} to solve for, more than {most}; {remedy}", columns * lags
     )]
     TooWide {
         /// Columns of a row.
@@ -53,6 +52,8 @@ pub enum TrainError {
         lags: usize,
         /// Columns times rows, at the most.
         most: usize,
+        /// What helps.
+        remedy: &'static str,
     },
     /// A setting can't be used.
     #[error(transparent)]

@@ -12,16 +12,20 @@ use crate::{
 };
 
 /// Columns of a linear model's sums of squares, at the most: they are columns x columns numbers of eight bytes.
-const WIDEST: usize = 16_384;
+const WIDEST: usize = 8_192;
 
-/// Refuses what would not fit into memory.
+/// Refuses what would not fit into memory, of what is solved.
 pub(super) fn check_width(columns: usize, settings: &ModelSettings) -> Result<(), TrainError> {
-    let lags = match settings.kind {
-        NetworkKind::Ridge | NetworkKind::Pca => 1,
-        _ => settings.architecture.autoregressive,
+    let (lags, remedy) = match settings.kind {
+        NetworkKind::Multiscale | NetworkKind::Var => (
+            settings.architecture.autoregressive,
+            "make `architecture.autoregressive` smaller, or give the asset fewer tags",
+        ),
+        NetworkKind::Ridge | NetworkKind::Pca => (1, "give the asset fewer tags"),
+        NetworkKind::Dense | NetworkKind::Lstm | NetworkKind::Vae => return Ok(()),
     };
     if columns * lags > WIDEST {
-        return Err(TrainError::TooWide { columns, lags, most: WIDEST });
+        return Err(TrainError::TooWide { columns, lags, most: WIDEST, remedy });
     }
     Ok(())
 }

@@ -8,6 +8,11 @@ use super::{ThresholdError, check};
 /// Mean and standard deviation of -log10 p where p is uniform, as it is in normal operation: 1 / ln 10 both.
 const NORMAL: f64 = std::f64::consts::LOG10_E;
 
+/// A score from which on a row is unusual: one in a hundred of normal operation.
+const UNUSUAL: f64 = 2.0;
+/// Rows in a row that may be unusual in normal operation, whose scores are means of ten rows.
+const LONGEST: usize = 10;
+
 /// Settings of the adaptive threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -44,23 +49,42 @@ pub struct Ewma {
     settings: EwmaSettings,
     mean: f64,
     variance: f64,
+    /// The newest scores, as long as they are unusual, at most one more than normal operation has in a row.
+    #[serde(default)]
+    unusual: Vec<f64>,
 }
 
 impl Ewma {
     /// Begins as if it had seen normal operation for ever: scores are calibrated, so their mean and deviation are known.
     pub(super) fn new(settings: EwmaSettings) -> Self {
-        Self { settings, mean: NORMAL, variance: NORMAL * NORMAL }
+        Self { settings, mean: NORMAL, variance: NORMAL * NORMAL, unusual: Vec::new() }
     }
 
     /// mu_t = a s_t + (1 - a) mu_(t-1); sigma^2_t = a (s_t - mu_t)^2 + (1 - a) sigma^2_(t-1).
+    ///
+    /// An anomaly must not raise the threshold that it is to cross: nothing is learned from a score above it, and from
+    /// unusual ones only once they have ended, and if they lasted no longer than in normal operation.
     pub(super) fn observe(&mut self, score: f64) -> f64 {
         let threshold = self.in_force();
-        if score.is_finite() && score < threshold {
-            let a = self.settings.alpha;
-            self.mean += a * (score - self.mean);
-            self.variance += a * ((score - self.mean).powi(2) - self.variance);
+        if score >= UNUSUAL {
+            self.unusual.push(score);
+            self.unusual.truncate(LONGEST + 1);
+            return threshold;
+        }
+        let unusual = std::mem::take(&mut self.unusual);
+        if unusual.len() <= LONGEST {
+            unusual.into_iter().filter(|score| *score < threshold).for_each(|score| self.learn(score));
+        }
+        if score.is_finite() {
+            self.learn(score);
         }
         threshold
+    }
+
+    fn learn(&mut self, score: f64) {
+        let a = self.settings.alpha;
+        self.mean += a * (score - self.mean);
+        self.variance += a * ((score - self.mean).powi(2) - self.variance);
     }
 
     /// mu + k sigma, between floor and cap. Scores that stand still have no deviation, but are no surer for that: sigma is
@@ -121,14 +145,24 @@ mod tests {
     }
 
     #[test]
+    fn what_grows_slowly_does_not_raise_the_threshold_before_it_crosses_it() {
+        let mut t = threshold();
+        let start = t.in_force();
+        for row in 0..100 {
+            t.observe(2.0 + f64::from(row) / 100.0);
+        }
+        assert_eq!(t.in_force(), start);
+    }
+
+    #[test]
     fn it_stays_between_floor_and_cap() {
         let mut t = threshold();
         for _ in 0..10_000 {
             t.observe(0.0);
         }
         assert_eq!(t.in_force(), EwmaSettings::default().floor);
-        for _ in 0..100_000 {
-            t.observe(t.in_force() - 0.01);
+        for row in 0..100_000 {
+            t.observe(if row % LONGEST == 0 { 1.9 } else { t.in_force() - 0.01 });
         }
         assert_eq!(t.in_force(), EwmaSettings::default().cap);
         t.observe(f64::NAN);

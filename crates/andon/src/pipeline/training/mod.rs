@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::TrainingCard;
 
-pub(super) use trainer::{Trainer, install, model_card, stored};
+pub(super) use trainer::{StoredError, Trainer, install, model_card, stored};
 
 /// Requests that wait.
 const QUEUE: usize = 16;
@@ -60,9 +60,9 @@ pub enum JobState {
 pub struct Order {
     /// The asset.
     pub asset: AssetName,
-    /// The first instant of history to train on; all of it where it is none.
+    /// The first instant of history to train on; seven days before its end where it is none.
     pub from: Option<Timestamp>,
-    /// The last instant of history to train on.
+    /// The first instant that is not trained on any more; the end of history where it is none.
     pub to: Option<Timestamp>,
     /// The asset whose model training begins with, if it does not begin from scratch.
     pub begin_with: Option<AssetName>,
@@ -180,6 +180,12 @@ impl Training {
             jobs.pop_first();
         }
         job
+    }
+
+    /// Adds a training that was begun before a restart.
+    fn resume(&self, id: u64, order: Order) -> Job {
+        self.next.fetch_max(id, Ordering::Relaxed);
+        self.add(order)
     }
 
     fn set(&self, id: u64, change: impl FnOnce(&mut Job)) {

@@ -1,13 +1,21 @@
 //! The task that trains.
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::{ControlFlow, Range},
+    path::Path,
+    time::Duration,
+};
 
-use andon_detect::{Artifact, Stream, fit_from};
+use andon_detect::{Artifact, ArtifactError, FitSettings, Stream, fit};
 use andon_plant::{AssetName, Tag, TagName, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Job, JobState, Order, kept::Folder};
+use super::{
+    Job, JobState, Order,
+    kept::{CutShort, Folder},
+};
 use crate::{
     config::AssetConfig,
     pipeline::{
@@ -44,10 +52,15 @@ impl Trainer {
         let mut failed: BTreeMap<AssetName, Timestamp> = BTreeMap::new();
         let mut look = tokio::time::interval(LOOK);
         let folder = Folder::within(&self.hub.config.data_dir());
-        let mut cut_short = folder.cut_short();
+        let mut cut_short = None;
+        match folder.cut_short() {
+            Some(CutShort::GoesOn { id, order }) => cut_short = Some(self.hub.training.resume(id, order)),
+            Some(CutShort::GivenUp(asset)) => drop(failed.insert(asset, self.hub.clock.now())),
+            None => {}
+        }
         loop {
             let job = match cut_short.take() {
-                Some(order) => Some(self.hub.training.add(order)),
+                Some(job) => Some(job),
                 None => tokio::select! {
                     () = self.cancel.cancelled() => return,
                     Some(id) = requests.recv() => self.hub.training.job(id),
@@ -57,7 +70,8 @@ impl Trainer {
             let Some(job) = job.filter(|job| self.hub.training.begin(job.id)) else { continue };
             let trained = self.train(&job, &folder).await;
             // What the end of the program cut short goes on with the next start.
-            if self.cancel.is_cancelled() {
+            let ended = trained.is_ok() || self.hub.training.is_cancelled(job.id);
+            if self.cancel.is_cancelled() && !ended {
                 return;
             }
             folder.remove();
@@ -91,11 +105,14 @@ impl Trainer {
         let asset = &job.order.asset;
         let Some(card) = self.hub.board.asset(asset) else { return Err("there is no such asset".into()) };
         tracing::info!(%asset, "training begins");
-        let order = self.with_span(&job.order).await.map_err(|e| e.to_string())?;
-        folder.keep(&order);
-        let start = self.start(job).await?;
-        let stream = self.history(&card.config, &order).await.map_err(|e| e.to_string())?;
-        let artifact = self.fit(job, (&card.config, folder), start, stream).await?;
+        let span = self.span(&job.order).await.map_err(|e| e.to_string())?;
+        folder.keep(job.id, &Order { from: Some(span.start), to: Some(span.end), ..job.order.clone() });
+        let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
+        let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
+        settings.checkpoint = Some(folder.checkpoint());
+        settings.begin_with = self.begin_with(&job.order).await?.map(|artifact| artifact.model.into());
+        let stream = history::stream(&self.hub.store, &card.config, span.start, span.end).await;
+        let artifact = self.fit(job, (stream.map_err(|e| e.to_string())?, tags), settings).await?;
         if !self.hub.training.close(job.id) {
             return Err("it was cancelled".into());
         }
@@ -130,43 +147,33 @@ impl Trainer {
         self.hub.live.send(LiveEvent::Asset(job.order.asset.clone()));
     }
 
-    /// The order with the ends of its span, so that it is the same history after a restart.
-    async fn with_span(&self, order: &Order) -> Result<Order, andon_store::StoreError> {
+    /// The span of history that is trained on, its end not in it: given to the microsecond, so that it is the same after a
+    /// restart.
+    async fn span(&self, order: &Order) -> Result<Range<Timestamp>, andon_store::StoreError> {
         let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
-        let (from, to) = (order.from.unwrap_or(newest.before(LONGEST)), order.to.unwrap_or(newest));
-        Ok(Order { from: Some(from), to: Some(to), ..order.clone() })
-    }
-
-    async fn history(&self, asset: &AssetConfig, order: &Order) -> Result<Stream, andon_store::StoreError> {
-        let (first, last) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
-        let (from, to) = (order.from.unwrap_or(first), order.to.unwrap_or(last));
-        history::stream(&self.hub.store, asset, from, to).await
+        let to = order.to.unwrap_or(newest.after(Duration::from_micros(1)));
+        Ok(order.from.unwrap_or(to.before(LONGEST))..to)
     }
 
     /// The model that training begins with.
-    async fn start(&self, job: &Job) -> Result<Option<Artifact>, String> {
-        let Some(name) = &job.order.begin_with else { return Ok(None) };
+    async fn begin_with(&self, order: &Order) -> Result<Option<Artifact>, String> {
+        let Some(name) = &order.begin_with else { return Ok(None) };
         let card = self.hub.board.asset(name).ok_or_else(|| format!("there is no asset {name} to begin with"))?;
-        let start = stored(&self.hub, &card.config).await?;
-        start.map(Some).ok_or_else(|| format!("asset {name} has no model to begin with; train it first"))
+        let kept = stored(&self.hub, &card.config).await.map_err(|e| e.to_string())?;
+        kept.map(Some).ok_or_else(|| format!("asset {name} has no model to begin with; train it first"))
     }
 
     async fn fit(
         &self,
         job: &Job,
-        (asset, folder): (&Arc<AssetConfig>, &Folder),
-        start: Option<Artifact>,
-        stream: Stream,
+        (stream, tags): (Stream, Vec<Tag>),
+        settings: FitSettings,
     ) -> Result<Artifact, String> {
-        let tags: Vec<Tag> = asset.tags.iter().map(|t| t.tag.clone()).collect();
-        let mut settings = asset.fit_settings(&tags, self.hub.clock.now());
-        settings.checkpoint = Some(folder.checkpoint());
         let (hub, cancel, job, clock) = (self.hub.clone(), self.cancel.clone(), job.clone(), self.hub.clock.clone());
         let work = move || {
-            let model = start.as_ref().map(|artifact| &artifact.model);
             // Epochs that were done before a restart took no time now.
             let (begun, mut before) = (clock.now(), None);
-            fit_from(model, &stream, &tags, &settings, &mut |progress| {
+            fit(&stream, &tags, &settings, &mut |progress| {
                 let before = *before.get_or_insert(progress.epoch - 1);
                 let each = clock.now().since(begun).as_secs_f64() / (progress.epoch - before).max(1) as f64;
                 let card = TrainingCard {
@@ -224,18 +231,29 @@ pub(in crate::pipeline) async fn install(
     installed.await.map_err(|_| "the detector has stopped".to_owned())?.map_err(|e| e.to_string())
 }
 
-/// The model that judges an asset: the one its configuration names, or the one in the store; none where there is neither.
+/// A model can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::pipeline) enum StoredError {
+    /// The store can't be.
+    #[error(transparent)]
+    Store(#[from] andon_store::StoreError),
+    /// It is damaged, or from another release.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+/// The model an asset is judged with from a start on: the one its configuration names, or the one in the store; none where
+/// there is neither.
 ///
 /// # Errors
 /// If it can't be read.
-pub(in crate::pipeline) async fn stored(hub: &Hub, asset: &AssetConfig) -> Result<Option<Artifact>, String> {
+pub(in crate::pipeline) async fn stored(hub: &Hub, asset: &AssetConfig) -> Result<Option<Artifact>, StoredError> {
     if let Some(dir) = &asset.model {
-        return Artifact::load(dir).map(Some).map_err(|e| e.to_string());
+        return Ok(Some(Artifact::load(dir)?));
     }
-    let Some(kept) = hub.store.active_model(&asset.name).await.map_err(|e| e.to_string())? else { return Ok(None) };
+    let Some(kept) = hub.store.active_model(&asset.name).await? else { return Ok(None) };
     let what = format!("model {} of asset {} in the store", kept.info.version, asset.name);
-    let loaded = Artifact::from_parts(Path::new(&what), kept.manifest.as_bytes(), kept.weights);
-    loaded.map(Some).map_err(|e| e.to_string())
+    Ok(Some(Artifact::from_parts(Path::new(&what), kept.manifest.as_bytes(), kept.weights)?))
 }
 
 /// What pages show of a model.
