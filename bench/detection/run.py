@@ -1,11 +1,12 @@
 """How well the models detect on labelled recordings, with the plain score of `crates/model/examples/detection.rs`.
 
 `run.py DETECTION DATA OUT [--seeds 3] [--jobs 2] [--only NAME ...]` where DETECTION is that example's program, DATA a folder with
-`evaluate.py` and `SET/SERIES/{train,test}.csv.gz`, and OUT a folder for scores, which are not made again where they are there.
+`evaluate.py` and `SET/SERIES/{train,test}.csv.gz`, and OUT a folder for scores, which are not made again by the same program with the same settings.
 Prints Markdown: the mean VUS-PR of each set, the mean of the sets' means, and over seeds the mean and the deviation of that.
 """
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -43,20 +44,23 @@ def arguments():
 
 
 def labelled(data):
-    """The series whose test has both labels: without a labelled row there is nothing to find."""
+    """The series that have a test."""
     return [folder for name in SETS for folder in sorted((data / name).iterdir()) if (folder / "test.csv.gz").exists()]
 
 
 def vus_pr(args, model, seed, series):
     """The series' VUS-PR, None where its test has nothing labelled."""
-    out = args.out / f"{model}-{seed}"
-    out.mkdir(parents=True, exist_ok=True)
+    settings = json.dumps([{**member, "training": {"seed": seed}} for member in MODELS[model]])
+    out = args.out / hashlib.sha256(args.detection.read_bytes() + settings.encode()).hexdigest()[:16]
     scores = out / f"{series.parent.name}-{series.name}.csv"
     if not scores.exists():
-        members = [{**member, "training": {"seed": seed}} for member in MODELS[model]]
+        part = out / f"{scores.stem}.part"
+        part.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "RAYON_NUM_THREADS": "1"}
-        command = [args.detection, out, json.dumps(members), series]
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        said = subprocess.run([args.detection, part, settings, series], check=True, env=environment, capture_output=True)
+        print(said.stdout.decode(), end="", file=sys.stderr)
+        (part / scores.name).rename(scores)
+        part.rmdir()
     command = [sys.executable, args.data / "evaluate.py", "--labels", series / "test.csv.gz", "--scores", scores]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout).get("vus_pr")
 

@@ -27,7 +27,10 @@ class Contender:
 
     def __init__(self, name, command):
         self.name, self.times, self.cpu, self.rss = name, [], [], 0
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # candle's own pool; who is asked for two threads gets them as an argument.
+        environment = {**os.environ, "RAYON_NUM_THREADS": "1"}
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         said = self.process.stdout.readline().strip()
         self.here = said != "missing"
         if not self.here:

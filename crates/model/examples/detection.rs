@@ -77,8 +77,9 @@ fn member(
     let squares: Vec<f64> = residuals.iter().map(|row| mean_square(row, &scales)).collect();
     let m = model.manifest();
     println!(
-        "{name} {}: {} tags, {} weights, {} epochs, loss {:.4} / {:.4}, trained in {trained:.1} s, {per_row:.3} ms a row",
+        "{name} {} in {}: {} tags, {} weights, {} epochs, loss {:.4} / {:.4}, trained in {trained:.1} s, {per_row:.3} ms a row",
         m.network.name(),
+        m.precision,
         tags.len(),
         m.parameters,
         m.epochs,

@@ -1,7 +1,7 @@
 //! Inference without candle: the weights of a trained network, laid out once for this processor.
 //!
 //! Serving asks the same network the same question all day, one window or one row at a time. The engine computes ahead what
-//! can be ([`plan`]), multiplies with its own kernels ([`gemm`], chosen by [`Kernel::best`]), allocates nothing for a window,
+//! can be ([`plan`]), multiplies with its own kernels ([`gemm`], chosen by [`Kernel::best`]), keeps its tables from window to window,
 //! and shares a window among threads ([`team`]). [`Stream`] keeps what overlapping windows share. In reading order:
 //!
 //! * [`Engine`] here; [`workspace`] answers whole windows, [`stream`] row by row; [`pass`]: the layers, one after another, for both.

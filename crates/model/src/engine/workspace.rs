@@ -32,7 +32,7 @@ impl Output {
     }
 }
 
-/// An engine with the memory and the threads to answer whole windows. Nothing is allocated for a window.
+/// An engine with the memory and the threads to answer whole windows. The tables stay from window to window.
 pub struct Workspace {
     engine: Arc<Engine>,
     team: Team,
