@@ -419,6 +419,30 @@ fn a_lower_precision_is_kept_where_it_is_here_and_changes_next_to_nothing() {
 }
 
 #[test]
+fn of_principal_components_the_code_s_squared_length_is_t2() {
+    let settings = ModelSettings { kind: NetworkKind::Pca, ..ModelSettings::default() };
+    let mut model = learn(&plant(1_500, 1), &plant_tags(), &settings).0.unwrap();
+    let mut t2 = |series: &Series| -> (f64, usize) {
+        let windows: Vec<Window> = series.rows.windows(ROWS).map(window).collect();
+        let answers = model.reconstruct_all(&windows).unwrap();
+        let lengths = answers.iter().map(|a| a.code.as_ref().unwrap().iter().map(|c| c * c).sum::<f64>());
+        (lengths.sum::<f64>() / answers.len() as f64, answers[0].code.as_ref().unwrap().len())
+    };
+    let normal = plant(600, 2);
+    // In normal operation each component adds one to it (Jackson and Mudholkar 1979).
+    let (usual, components) = t2(&normal);
+    assert!((0.7..1.3).contains(&(usual / components as f64)), "{usual} of {components} components");
+    // All tags three times as far from their means: the plane is not left, T2 is nine times as large.
+    let mut far = normal;
+    let means: Vec<f64> =
+        (0..4).map(|tag| far.rows.iter().map(|row| row.values[tag]).sum::<f64>() / far.rows.len() as f64).collect();
+    for row in &mut far.rows {
+        row.values.iter_mut().zip(&means).for_each(|(value, mean)| *value = mean + 3.0 * (*value - mean));
+    }
+    assert!(t2(&far).0 > 6.0 * usual);
+}
+
+#[test]
 fn a_linear_part_that_would_not_fit_into_memory_is_refused() {
     let wide: Vec<f64> = (0..200).map(f64::from).collect();
     let rows = (0..300).map(|t| row(t, wide.iter().map(|v| (v + t as f64).sin()).collect()));
