@@ -250,8 +250,9 @@ impl Leveller {
         {
             self.add(&oldest, -1.0);
         }
-        let row: Vec<f32> =
-            values.iter().zip(visible).map(|(v, seen)| v * seen).chain(visible.iter().copied()).collect();
+        // A single value out of all proportion must not move the level for as long as it is remembered.
+        let counted = values.iter().zip(visible).map(|(v, seen)| v.clamp(-CLIP, CLIP) * seen);
+        let row: Vec<f32> = counted.chain(visible.iter().copied()).collect();
         self.add(&row, 1.0);
         self.rows.push_back(row);
         Level(self.sums.iter().zip(&self.drift).map(|(sums, drift)| self.level(sums, *drift)).collect())

@@ -1,7 +1,8 @@
 //! `andon fit`: train on normal data offline.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
     time::Duration,
@@ -88,7 +89,7 @@ fn report(m: &Manifest, folder: &Path) {
     println!("calibrated on {} rows", m.calibration_rows);
     for challenger in &m.challengers {
         let (name, ratio) = (challenger.kind.name(), challenger.residual_ratio);
-        println!("challenger {name}: {ratio:.2} times its residuals on those rows");
+        println!("challenger {name}: {ratio:.2} times its residuals on those rows, which are normal");
     }
     let constant: Vec<&str> = m.model.normalisation.constant().map(TagName::as_str).collect();
     if !constant.is_empty() {
@@ -108,7 +109,7 @@ fn interruption() -> CancellationToken {
             if pressed.is_cancelled() {
                 std::process::exit(130);
             }
-            eprintln!("stopping after this epoch; Ctrl-C again stops at once");
+            drop(writeln!(io::stderr(), "stopping after this epoch; Ctrl-C again stops at once"));
             pressed.cancel();
         }
     });

@@ -1,6 +1,6 @@
 //! A progress bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use andon_model::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -29,7 +29,8 @@ impl TrainingProgress {
                 bar.set_position(p.epoch as u64);
                 bar.set_message(losses);
             }
-            None => eprintln!("epoch {}/{}  {losses}", p.epoch, p.epochs),
+            // Nobody may be reading any more: that is no reason to stop.
+            None => drop(writeln!(io::stderr(), "epoch {}/{}  {losses}", p.epoch, p.epochs)),
         }
     }
 

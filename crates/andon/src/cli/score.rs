@@ -44,14 +44,21 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let (grid, alarm) = (artifact.manifest.window().grid, artifact.manifest.alarm);
     let mut detector = Detector::of(AssetName::new("recording")?, artifact);
     let scored = score(&mut detector, &stream, grid, &alarm)?;
-    let part = args.out.with_extension("part");
     let named = || format!("--out {} can't be written", args.out.display());
-    write(&part, &recording, &tags, grid, &scored)
-        .and_then(|()| Ok(std::fs::rename(&part, &args.out)?))
-        .inspect_err(|_| drop(std::fs::remove_file(&part)))
-        .with_context(named)?;
-    println!("{}: {} rows, {} scored", args.out.display(), recording.rows(), scored.len());
+    replace(&args.out, |path| write(path, &recording, &tags, grid, &scored)).with_context(named)?;
+    let with_score = recording.times.iter().filter(|time| scored.contains_key(&time.ceil_to(grid))).count();
+    println!("{}: {} rows, {with_score} scored", args.out.display(), recording.rows());
     Ok(())
+}
+
+/// Writes a file whole or not at all, where a link leads to; into a device or a pipe directly.
+fn replace(out: &Path, write: impl Fn(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let out = std::fs::canonicalize(out).unwrap_or_else(|_| out.to_owned());
+    if out.exists() && !out.is_file() {
+        return write(&out);
+    }
+    let part = out.with_extension("part");
+    write(&part).and_then(|()| Ok(std::fs::rename(&part, &out)?)).inspect_err(|_| drop(std::fs::remove_file(&part)))
 }
 
 fn score(

@@ -57,7 +57,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
     check_given_models(&config)?;
     let lock = lock(&config.data_dir())?;
     let store = Store::open(&config.store.url, &TaskTracker::new()).await?;
-    let (training, requests) = Training::new();
+    let (training, requests) = Training::new(clock.now());
     let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
     let (detection, outputs) = Detection::start(&config.assets).context("the detector thread could not be started")?;
     let hub = Hub {

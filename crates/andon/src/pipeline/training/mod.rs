@@ -116,9 +116,11 @@ pub struct Training {
 }
 
 impl Training {
-    pub(in crate::pipeline) fn new() -> (Self, mpsc::Receiver<u64>) {
+    /// Numbers begin with the seconds of `now`, so that none of an earlier start is given out again.
+    pub(in crate::pipeline) fn new(now: Timestamp) -> (Self, mpsc::Receiver<u64>) {
         let (queue, requests) = mpsc::channel(QUEUE);
-        (Self { queue, jobs: Arc::default(), next: Arc::new(AtomicU64::new(1)) }, requests)
+        let first = u64::try_from(now.as_micros() / 1_000_000).unwrap_or_default().max(1);
+        (Self { queue, jobs: Arc::default(), next: Arc::new(AtomicU64::new(first)) }, requests)
     }
 
     /// Asks for a training.
@@ -172,7 +174,10 @@ impl Training {
     }
 
     fn add(&self, order: Order) -> Job {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.add_as(self.next.fetch_add(1, Ordering::Relaxed), order)
+    }
+
+    fn add_as(&self, id: u64, order: Order) -> Job {
         let job = Job { id, order, state: JobState::Queued, progress: None };
         let mut jobs = self.jobs.write();
         jobs.insert(id, Entry { job: job.clone(), cancel: CancellationToken::new(), installing: false });
@@ -184,8 +189,13 @@ impl Training {
 
     /// Adds a training that was begun before a restart.
     fn resume(&self, id: u64, order: Order) -> Job {
-        self.next.fetch_max(id, Ordering::Relaxed);
-        self.add(order)
+        self.next.fetch_max(id + 1, Ordering::Relaxed);
+        self.add_as(id, order)
+    }
+
+    /// How many wait.
+    fn waiting(&self) -> usize {
+        self.jobs.read().values().filter(|entry| entry.job.state == JobState::Queued).count()
     }
 
     fn set(&self, id: u64, change: impl FnOnce(&mut Job)) {

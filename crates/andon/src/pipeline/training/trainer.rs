@@ -62,7 +62,7 @@ impl Trainer {
             let job = match cut_short.take() {
                 Some(job) => Some(job),
                 None => tokio::select! {
-                    () = self.cancel.cancelled() => return,
+                    () = self.cancel.cancelled() => return self.warn_of_waiting(),
                     Some(id) = requests.recv() => self.hub.training.job(id),
                     _ = look.tick() => self.due(&failed).await,
                 },
@@ -72,13 +72,21 @@ impl Trainer {
             // What the end of the program cut short goes on with the next start.
             let ended = trained.is_ok() || self.hub.training.is_cancelled(job.id);
             if self.cancel.is_cancelled() && !ended {
-                return;
+                return self.warn_of_waiting();
             }
             folder.remove();
             if let Err(reason) = trained {
                 failed.insert(job.order.asset.clone(), self.hub.clock.now());
                 self.end(&job, reason);
             }
+        }
+    }
+
+    /// Requests that wait are not kept.
+    fn warn_of_waiting(&self) {
+        match self.hub.training.waiting() {
+            0 => {}
+            waiting => tracing::warn!("{waiting} trainings that waited are dropped; ask for them again"),
         }
     }
 
