@@ -45,7 +45,11 @@ impl Words for Bf16 {
     unsafe fn dot(sums: __m512, a: i32, b: *const f32) -> __m512 {
         unsafe {
             let (a, b) = (_mm512_set1_epi32(a), _mm512_loadu_si512(b.cast()));
-            _mm512_dpbf16_ps(sums, std::mem::transmute::<__m512i, __m512bh>(a), std::mem::transmute(b))
+            _mm512_dpbf16_ps(
+                sums,
+                std::mem::transmute::<__m512i, __m512bh>(a),
+                std::mem::transmute::<__m512i, __m512bh>(b),
+            )
         }
     }
     #[inline(always)]
