@@ -7,6 +7,6 @@ set -euo pipefail
 
 data=${DATA:-../shared/data}
 [ -e "$data/evaluate.py" ] || need "there is no $data/evaluate.py: set DATA to a folder of labelled recordings"
-python=$(bench_python)
+python=$(python_with bench/detection/requirements.txt "${ANDON_DETECTION_VENV:-.venv-detection}")
 cargo build --workspace --examples
 "$python" bench/detection/run.py "$(target_dir)/debug/examples/detection" "$data" "${OUT:-target/detection}" "$@"

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use andon_model::{Autoencoder, LoadError, ModelManifest};
+use andon_model::{Autoencoder, LoadError, ModelManifest, weights};
 use andon_plant::{Tag, TagName, Timestamp, WindowerSettings, alarm::AlarmSettings};
 use andon_scoring::{Scorer, Threshold};
 use serde::{Deserialize, Serialize};
@@ -136,9 +136,9 @@ impl Artifact {
         let io = |path: PathBuf| move |source| ArtifactError::Io { path, source };
         let json = self.manifest_json()?;
         fs::create_dir_all(dir).map_err(io(dir.to_owned()))?;
-        let (weights, manifest) = (dir.join(WEIGHTS), dir.join(MANIFEST));
-        self.model.save_weights(&weights).map_err(io(weights.clone()))?;
-        replace(&manifest, json.as_bytes()).map_err(io(manifest.clone()))
+        let (model, manifest) = (dir.join(WEIGHTS), dir.join(MANIFEST));
+        self.model.save_weights(&model).map_err(io(model.clone()))?;
+        weights::write(&manifest, json.as_bytes()).map_err(io(manifest.clone()))
     }
 
     /// Reads what [`save`](Self::save) wrote.
@@ -184,12 +184,4 @@ impl Artifact {
         serde_json::to_string_pretty(&self.manifest)
             .map_err(|source| ArtifactError::Manifest { what: "the fitted model".to_owned(), source })
     }
-}
-
-/// Writes a file whole or not at all.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = path.with_extension("part");
-    fs::write(&part, bytes)?;
-    fs::File::open(&part)?.sync_all()?;
-    fs::rename(&part, path)
 }

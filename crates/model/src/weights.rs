@@ -119,8 +119,11 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Writes `bytes` to `path` whole or not at all: beside it first, then renamed.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes `bytes` to `path` whole or not at all, also if the power fails: beside it first, then renamed.
+///
+/// # Errors
+/// If the file can't be written; the half-written one is removed.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("partial");
     let written = File::create(&beside).and_then(|mut file| {
         file.write_all(bytes)?;

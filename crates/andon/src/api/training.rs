@@ -47,10 +47,7 @@ pub(super) async fn start(
     {
         return Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")));
     }
-    let begin_with = match body.begin_with {
-        Some(name) => Some(source(&api, &name)?),
-        None => None,
-    };
+    let begin_with = body.begin_with.map(|name| source(&api, &name)).transpose()?;
     let job = api.hub.training.request(Order { asset: config.name.clone(), from, to, begin_with });
     let job = job.map_err(|busy| Problem::unavailable(busy.to_string()))?;
     Ok((StatusCode::ACCEPTED, Json(job)))

@@ -58,22 +58,14 @@ impl Packed {
     pub(crate) fn new(kernel: Kernel, parts: &[Part]) -> Self {
         let kernel = if kernel.is_here() { kernel } else { Kernel::Portable };
         let width = kernel.panel();
-        let (mut numbers, mut panels) = (Vec::new(), Vec::new());
-        let mut first = 0;
-        for (part, Part { weight, bias, .. }) in parts.iter().enumerate() {
-            let all = bias.len();
-            for column in (0..all).step_by(width) {
-                let columns = width.min(all - column);
-                panels.push(Panel { at: numbers.len(), column: first + column, columns, part });
-                for row in std::iter::once(&**bias).chain(weight.chunks_exact(all)) {
-                    numbers.extend_from_slice(&row[column..column + columns]);
-                    numbers.resize(numbers.len() + width - columns, 0.0);
-                }
+        let (numbers, panels) = lay_out(parts, width, |numbers, Part { weight, bias, .. }, columns| {
+            for row in std::iter::once(&**bias).chain(weight.chunks_exact(bias.len())) {
+                numbers.extend_from_slice(&row[columns.clone()]);
+                numbers.resize(numbers.len() + width - columns.len(), 0.0);
             }
-            first += all;
-        }
+        });
         let taps = parts.iter().map(|part| part.taps.clone()).collect();
-        Self { kernel, numbers: Numbers::from(&*numbers), panels, taps }
+        Self { kernel, numbers, panels, taps }
     }
 
     /// Packs one matrix (depth, columns) without a bias, given by its numbers: a transposed one is as good.
@@ -99,9 +91,9 @@ impl Packed {
         self.panels.len()
     }
 
-    /// The offsets of all taps.
-    pub(super) fn offsets(&self) -> impl Iterator<Item = isize> + '_ {
-        self.taps.iter().flatten().map(|tap| tap.offset)
+    /// The taps of each part.
+    pub(super) fn taps(&self) -> &[Vec<Tap>] {
+        &self.taps
     }
 
     /// Computes the columns of one panel for some rows.
@@ -115,6 +107,26 @@ impl Packed {
         // SAFETY: `new` made sure that the processor has the kernel; the caller answers for the memory.
         unsafe { self.kernel.run(job) }
     }
+}
+
+/// Lays parts out side by side in panels of `width` columns, each of which `pack` appends: the columns of the part that it is
+/// given.
+pub(super) fn lay_out(
+    parts: &[Part],
+    width: usize,
+    mut pack: impl FnMut(&mut Vec<f32>, &Part, Range<usize>),
+) -> (Numbers, Vec<Panel>) {
+    let (mut numbers, mut panels, mut first) = (Vec::new(), Vec::new(), 0);
+    for (number, part) in parts.iter().enumerate() {
+        let all = part.bias.len();
+        for column in (0..all).step_by(width) {
+            let columns = width.min(all - column);
+            panels.push(Panel { at: numbers.len(), column: first + column, columns, part: number });
+            pack(&mut numbers, part, column..column + columns);
+        }
+        first += all;
+    }
+    (Numbers::from(&*numbers), panels)
 }
 
 /// What a packed right side is multiplied with, and where the result goes.

@@ -55,11 +55,11 @@ pub(super) enum Layer {
 }
 
 impl Layer {
-    /// The offsets of all taps.
-    fn offsets(&self) -> Box<dyn Iterator<Item = isize> + '_> {
+    /// The taps of each part.
+    fn taps(&self) -> &[Vec<Tap>] {
         match self {
-            Self::Exact(packed) => Box::new(packed.offsets()),
-            Self::Quantized(packed) => Box::new(packed.offsets()),
+            Self::Exact(packed) => packed.taps(),
+            Self::Quantized(packed) => packed.taps(),
         }
     }
 }
@@ -81,8 +81,9 @@ impl Plan {
     /// How many rows before and after a row its layers read at the most.
     pub(super) fn reach(&self) -> (usize, usize) {
         let layers = [Some(&self.multiscale), self.dilated.as_ref(), Some(&self.decoder)];
-        let hidden = || layers.iter().flatten().flat_map(|layer| layer.offsets());
-        let offsets = || hidden().chain(self.output.offsets()).chain([0]);
+        let taps = layers.into_iter().flatten().map(Layer::taps).chain([self.output.taps()]);
+        let taps: Vec<&Tap> = taps.flatten().flatten().collect();
+        let offsets = || taps.iter().map(|tap| tap.offset).chain([0]);
         let before = offsets().min().unwrap_or(0).unsigned_abs();
         (before, offsets().max().unwrap_or(0).unsigned_abs())
     }

@@ -6,6 +6,7 @@ use std::{
     time::SystemTime,
 };
 
+use andon_model::weights;
 use andon_plant::AssetName;
 use serde::{Deserialize, Serialize};
 
@@ -103,13 +104,9 @@ impl Folder {
         serde_json::from_slice(&fs::read(self.order()).ok()?).ok()
     }
 
-    /// Writes it whole or not at all.
     fn write(&self, kept: &Kept) -> io::Result<()> {
         fs::create_dir_all(&self.0)?;
-        let part = self.order().with_extension("part");
-        fs::write(&part, serde_json::to_vec(kept)?)?;
-        fs::File::open(&part)?.sync_all()?;
-        fs::rename(part, self.order())
+        weights::write(&self.order(), &serde_json::to_vec(kept)?)
     }
 
     fn order(&self) -> PathBuf {

@@ -14,7 +14,7 @@ mod x86;
 use std::ops::Range;
 
 use super::{
-    gemm::{Call, Panel, Part, Tap},
+    gemm::{Call, Panel, Part, Tap, lay_out},
     memory::{Numbers, Rows, Table},
 };
 pub(super) use precision::Digits;
@@ -36,18 +36,9 @@ pub(super) struct Quantized {
 impl Quantized {
     /// Packs the parts side by side, for a processor that has the digits.
     pub(super) fn new(digits: Digits, parts: &[Part]) -> Self {
-        let (mut words, mut panels, mut first) = (Vec::new(), Vec::new(), 0);
-        for (number, part) in parts.iter().enumerate() {
-            let all = part.bias.len();
-            for column in (0..all).step_by(PANEL) {
-                let columns = PANEL.min(all - column);
-                panels.push(Panel { at: words.len(), column: first + column, columns, part: number });
-                pack(&mut words, digits, part, column..column + columns);
-            }
-            first += all;
-        }
+        let (words, panels) = lay_out(parts, PANEL, |words, part, columns| pack(words, digits, part, columns));
         let taps = parts.iter().map(|part| part.taps.clone()).collect();
-        Self { digits, words: Numbers::from(&*words), panels, taps }
+        Self { digits, words, panels, taps }
     }
 
     /// How many panels: what can be computed independently.
@@ -55,9 +46,9 @@ impl Quantized {
         self.panels.len()
     }
 
-    /// The offsets of all taps.
-    pub(super) fn offsets(&self) -> impl Iterator<Item = isize> + '_ {
-        self.taps.iter().flatten().map(|tap| tap.offset)
+    /// The taps of each part.
+    pub(super) fn taps(&self) -> &[Vec<Tap>] {
+        &self.taps
     }
 
     /// Writes the rows that the call's rows look at as words.
