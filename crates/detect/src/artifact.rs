@@ -1,4 +1,4 @@
-//! What was fitted: one manifest (JSON) and one weights file (safetensors), together in one directory.
+//! What was fitted: one manifest (JSON) and a weights file (safetensors) a model, together in one directory.
 
 use std::{
     fs, io,
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fit::Challenger;
 
-/// The manifest's format; a file with a higher number is from a newer release.
-pub const FORMAT: u32 = 1;
+/// The manifest's format; a file with a higher number is from a newer release, one with a lower from an older.
+pub const FORMAT: u32 = 2;
 
 const MANIFEST: &str = "manifest.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -40,10 +40,11 @@ pub struct Manifest {
     pub mode_tag: Option<TagName>,
     /// Architecture, normalisation and the weights' checksum.
     pub model: ModelManifest,
+    /// The models whose residuals are judged beside it.
+    pub companions: Vec<Companion>,
     /// Rows that judgement was calibrated on.
     pub calibration_rows: usize,
     /// How linear models did on those rows.
-    #[serde(default)]
     pub challengers: Vec<Challenger>,
     /// Modes, residual mixtures and tails.
     pub scorer: Scorer,
@@ -60,6 +61,26 @@ impl Manifest {
         format!("{}-{sum}", self.trained_at)
     }
 
+    /// Reads a manifest; `name` is what errors call it.
+    fn read(name: &Path, json: &[u8]) -> Result<Self, ArtifactError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let what = || name.display().to_string();
+        let bad = |source| ArtifactError::Manifest { what: what(), source };
+        let Format { format: found } = serde_json::from_slice(json).map_err(bad)?;
+        if found != FORMAT {
+            return Err(ArtifactError::Format { what: what(), found });
+        }
+        serde_json::from_slice(json).map_err(bad)
+    }
+
+    /// The files of the weights in a model directory, the main model's first.
+    fn weights_files(&self) -> Vec<String> {
+        std::iter::once(WEIGHTS.to_owned()).chain(self.companions.iter().map(Companion::file)).collect()
+    }
+
     /// The windows the detector was fitted to.
     pub fn window(&self) -> WindowerSettings {
         WindowerSettings::new(Duration::from_micros(self.grid_us), self.model.rows, self.stride)
@@ -71,6 +92,26 @@ impl Manifest {
     }
 }
 
+/// A model whose residuals are judged beside the main one's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Companion {
+    /// As [`Manifest::model`].
+    pub model: ModelManifest,
+    /// How long its weights are.
+    pub bytes: usize,
+}
+
+impl Companion {
+    pub(crate) fn of(model: &Autoencoder) -> Self {
+        Self { model: model.manifest().clone(), bytes: model.weights().len() }
+    }
+
+    /// Its weights' file in a model directory.
+    fn file(&self) -> String {
+        format!("{}.safetensors", self.model.network.name())
+    }
+}
+
 /// A fitted detector.
 #[derive(Debug)]
 pub struct Artifact {
@@ -78,6 +119,8 @@ pub struct Artifact {
     pub manifest: Manifest,
     /// The model with its weights.
     pub model: Autoencoder,
+    /// Its companions with theirs, in the manifest's order.
+    pub companions: Vec<Autoencoder>,
 }
 
 /// A fitted detector could not be read or written.
@@ -99,8 +142,8 @@ pub enum ArtifactError {
         /// What went wrong.
         source: serde_json::Error,
     },
-    /// The manifest was written by a newer release.
-    #[error("{what} has format {found}, this release reads up to {FORMAT}; update andon or fit the model again")]
+    /// The manifest was written by another release.
+    #[error("{what} has format {found}, this release reads {FORMAT}; {}", if *found > FORMAT { "update andon" } else { "fit the model again" })]
     Format {
         /// Where it was read from.
         what: String,
@@ -120,15 +163,15 @@ pub enum ArtifactError {
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::NotFound => {
-            "; a model directory holds manifest.json and model.safetensors, as `andon fit` writes them"
+            "; a model directory holds manifest.json and the weights, as `andon fit` writes them"
         }
         _ => "",
     }
 }
 
 impl Artifact {
-    /// Writes the two files into `dir`, which is made if it is absent. The manifest comes last: a directory without one
-    /// is not a model.
+    /// Writes manifest and weights into `dir`, which is made if it is absent. The manifest comes last: a directory without
+    /// one is not a model.
     ///
     /// # Errors
     /// If a file can't be written.
@@ -136,8 +179,11 @@ impl Artifact {
         let io = |path: PathBuf| move |source| ArtifactError::Io { path, source };
         let json = self.manifest_json()?;
         fs::create_dir_all(dir).map_err(io(dir.to_owned()))?;
-        let (model, manifest) = (dir.join(WEIGHTS), dir.join(MANIFEST));
-        self.model.save_weights(&model).map_err(io(model.clone()))?;
+        for (file, model) in self.manifest.weights_files().iter().zip(self.models()) {
+            let path = dir.join(file);
+            model.save_weights(&path).map_err(io(path.clone()))?;
+        }
+        let manifest = dir.join(MANIFEST);
         weights::write(&manifest, json.as_bytes()).map_err(io(manifest.clone()))
     }
 
@@ -150,30 +196,47 @@ impl Artifact {
             let path = dir.join(name);
             fs::read(&path).map_err(|source| ArtifactError::Io { path, source })
         };
-        let (manifest, weights) = (read(MANIFEST)?, read(WEIGHTS)?);
-        Self::from_parts(&dir.join(MANIFEST), &manifest, weights)
+        let name = dir.join(MANIFEST);
+        let manifest = Manifest::read(&name, &read(MANIFEST)?)?;
+        let files = manifest.weights_files();
+        let weights: Vec<Vec<u8>> = files.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
+        Self::assemble(&name, manifest, weights)
     }
 
-    /// Puts a manifest and weights together; `name` is what errors call them.
+    /// Puts a manifest and the weights of all its models, one after another, together; `name` is what errors call them.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn from_parts(name: &Path, manifest: &[u8], weights: Vec<u8>) -> Result<Self, ArtifactError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
+    pub fn from_parts(name: &Path, manifest: &[u8], mut weights: Vec<u8>) -> Result<Self, ArtifactError> {
+        let manifest = Manifest::read(name, manifest)?;
+        let mut parts = Vec::new();
+        for companion in manifest.companions.iter().rev() {
+            parts.push(weights.split_off(weights.len().saturating_sub(companion.bytes)));
         }
-        let what = || name.display().to_string();
-        let bad = |source| ArtifactError::Manifest { what: what(), source };
-        let Format { format } = serde_json::from_slice(manifest).map_err(bad)?;
-        if format > FORMAT {
-            return Err(ArtifactError::Format { what: what(), found: format });
-        }
-        let manifest: Manifest = serde_json::from_slice(manifest).map_err(bad)?;
-        let weights_name = name.with_file_name(WEIGHTS);
-        let model = Autoencoder::from_bytes(manifest.model.clone(), weights, &weights_name, &manifest.tag_names())
-            .map_err(|source| ArtifactError::Model { what: what(), source })?;
-        Ok(Self { manifest, model })
+        parts.push(weights);
+        parts.reverse();
+        Self::assemble(name, manifest, parts)
+    }
+
+    fn assemble(name: &Path, manifest: Manifest, weights: Vec<Vec<u8>>) -> Result<Self, ArtifactError> {
+        let tags = manifest.tag_names();
+        let manifests = std::iter::once(&manifest.model).chain(manifest.companions.iter().map(|c| &c.model));
+        let models = manifests.zip(weights).zip(manifest.weights_files()).map(|((model, weights), file)| {
+            Autoencoder::from_bytes(model.clone(), weights, &name.with_file_name(file), &tags)
+                .map_err(|source| ArtifactError::Model { what: name.display().to_string(), source })
+        });
+        let mut models: Vec<Autoencoder> = models.collect::<Result<_, _>>()?;
+        let model = models.remove(0);
+        Ok(Self { manifest, model, companions: models })
+    }
+
+    /// The weights of all models, one after another.
+    pub fn weights(&self) -> Vec<u8> {
+        self.models().flat_map(|model| model.weights().iter().copied()).collect()
+    }
+
+    fn models(&self) -> impl Iterator<Item = &Autoencoder> {
+        std::iter::once(&self.model).chain(&self.companions)
     }
 
     /// The manifest as JSON.

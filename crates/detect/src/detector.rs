@@ -6,11 +6,11 @@ use andon_plant::{
     AssetName, Fill, Reconstruct, Sample, StatusCode, Tag, TagName, TagVerdict, Timestamp, Verdict, Window, Windower,
     WindowerSettings, verdict::Mode, windower::Pushed,
 };
-use andon_scoring::{Judgement, Scorer, Threshold};
+use andon_scoring::{Judgement, Row, Scorer, Threshold};
 
 use crate::{
     artifact::{Artifact, Manifest},
-    fit::{given_mode, is_judgeable, residual, usable},
+    fit::{given_mode, is_judgeable, mode_values, residual, usable},
 };
 
 /// What came of one grid row.
@@ -70,7 +70,8 @@ pub struct Detector {
 }
 
 struct Judge {
-    model: Box<dyn Reconstruct>,
+    /// The model and its companions.
+    models: Vec<Box<dyn Reconstruct>>,
     scorer: Scorer,
     threshold: Threshold,
     mode_tag: Option<usize>,
@@ -175,13 +176,14 @@ pub fn fits(
 
 impl Judge {
     fn new(artifact: Artifact) -> Self {
-        let Artifact { manifest, model } = artifact;
+        let Artifact { manifest, model, companions } = artifact;
+        let models = std::iter::once(model).chain(companions).map(|m| Box::new(m) as Box<dyn Reconstruct>).collect();
         let mode_tag = manifest.mode_tag.as_ref().and_then(|name| manifest.tags.iter().position(|t| t.name == *name));
         let window = manifest.window();
         let stride = window.stride.max(1);
         let step = window.grid * stride as u32;
         let (scorer, threshold) = (manifest.scorer, manifest.threshold);
-        Self { model: Box::new(model), scorer, threshold, mode_tag, stride, step, last: None }
+        Self { models, scorer, threshold, mode_tag, stride, step, last: None }
     }
 
     fn verdict(
@@ -194,14 +196,20 @@ impl Judge {
         if !continues {
             self.scorer.reset();
         }
-        // Where the model fails, the next window begins anew.
+        // Where a model fails, the next window begins anew.
         self.last = None;
-        let expectation = self.model.expect(window, continues.then_some(self.stride))?;
+        let mut expected = Vec::with_capacity(self.models.len());
+        for model in &mut self.models {
+            expected.push(model.expect(window, continues.then_some(self.stride))?.expected);
+        }
         self.last = Some(window.time);
-        let residual = residual(window, &expectation.expected);
-        let code = expectation.code.unwrap_or_default();
-        let mode = self.mode_tag.and_then(|ix| given_mode(window, ix));
-        let judgement = self.scorer.judge(&residual, &usable(window), &code, mode);
+        let residuals: Vec<Vec<f64>> = expected.iter().map(|expected| residual(window, expected)).collect();
+        let judgement = self.scorer.judge(&Row {
+            residuals: &residuals,
+            usable: &usable(window),
+            values: &mode_values(window, tags),
+            given_mode: self.mode_tag.and_then(|ix| given_mode(window, ix)),
+        });
         let threshold = self.threshold.observe(judgement.score);
         Ok(Verdict {
             asset: asset.clone(),
@@ -213,7 +221,7 @@ impl Judge {
             probability_high: judgement.probability_high,
             imputed: window.imputed_share(),
             status: status(window, &judgement.mode),
-            tags: tag_verdicts(tags, window, &expectation.expected, &judgement),
+            tags: tag_verdicts(tags, window, &expected[0], &judgement),
             mode: judgement.mode,
         })
     }

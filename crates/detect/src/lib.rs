@@ -11,7 +11,7 @@ pub mod detector;
 pub mod fit;
 pub mod stream;
 
-pub use artifact::{Artifact, ArtifactError, Manifest};
+pub use artifact::{Artifact, ArtifactError, Companion, Manifest};
 pub use detector::{Detector, InstallError, Step};
 pub use fit::{Challenger, FitError, FitSettings, fit};
 pub use stream::Stream;

@@ -1,6 +1,6 @@
 //! Judges residuals: operating modes, tail probabilities, thresholds and contributions.
 //!
-//! This crate has never heard of neural networks. Residuals (and a short code of the window they come from) go in, a
+//! This crate has never heard of neural networks. Residuals (and the values they come from) go in, a
 //! judgement comes out. In reading order:
 //!
 //! * [`scorer`]: the judge; it calls everything below in turn.
@@ -9,29 +9,32 @@
 //! * [`mode`]: which operating mode a row belongs to.
 //! * `pooling`: which calibration rows a mode is judged by.
 //! * [`methods`]: how unusual a row of residuals is in its mode.
-//! * `smooth`, `tails`: averages over the last rows, and their tails in each mode.
+//! * `member`, `recent`, `centring`, `tails`: one reconstructor's judgement: what the methods say of its last rows over each time
+//!   scale, the drift that is followed, and the tails of each in each mode.
 //! * [`tail`]: how often normal operation is as unusual.
-//! * `combine`: one p-value out of several.
+//! * `combine`: one score out of all.
 //! * `contribution`: which tags carried the score.
 //! * [`thresholds`]: the score from which on a row is an anomaly.
 //! * [`gmm`], `linalg`, `effective`: the statistics underneath.
 
+mod centring;
 mod combine;
 mod contribution;
 mod effective;
 pub mod gmm;
 mod linalg;
+mod member;
 pub mod methods;
 pub mod mode;
 mod pooling;
+mod recent;
 pub mod scale;
 pub mod scorer;
 pub mod settings;
-mod smooth;
 pub mod tail;
 mod tails;
 pub mod thresholds;
 
-pub use scorer::{CalibrationRow, FitError, Judgement, Scorer};
+pub use scorer::{CalibrationRow, FitError, Fitted, Followed, Judgement, Row, Scorer};
 pub use settings::{ModeSettings, ScorerSettings};
 pub use thresholds::{Threshold, ThresholdError, ThresholdSettings};

@@ -52,9 +52,9 @@ mod tests {
     fn pooling(changes_every: usize) -> Pooling {
         let rows: Vec<CalibrationRow> = (0..1200)
             .map(|row| CalibrationRow {
-                residual: vec![0.0],
+                residuals: vec![vec![0.0]],
                 usable: vec![true],
-                code: Vec::new(),
+                values: Vec::new(),
                 given_mode: Some((row / changes_every % 2) as i64),
                 segment_start: row == 0,
             })

@@ -42,14 +42,24 @@ impl TagScales {
         &self.0
     }
 
-    /// The normal band of each tag: what to add to the expected value for its lower and its upper edge.
-    pub fn bands(&self) -> Vec<(f64, f64)> {
-        self.0.iter().map(|t| (t.centre - t.reach, t.centre + t.reach)).collect()
+    /// The normal band of each tag: what to add to the expected value for its lower and its upper edge. `drift` is how far
+    /// each has drifted, in scales.
+    pub(crate) fn bands(&self, drift: &[f64]) -> Vec<(f64, f64)> {
+        let band = |(t, drift): (&TagScale, &f64)| {
+            let centre = t.centre + drift * t.scale;
+            (centre - t.reach, centre + t.reach)
+        };
+        self.0.iter().zip(drift).map(band).collect()
     }
 
     /// Residuals in scales, one a tag; NaN where nothing was measured or the tag has no scale.
     pub(crate) fn scaled(&self, residual: &[f64]) -> Vec<f64> {
         self.0.iter().zip(residual).map(|(t, r)| t.scaled(*r)).collect()
+    }
+
+    /// [`scaled`](Self::scaled), with what is far bent.
+    pub(crate) fn bent(&self, residual: &[f64]) -> Vec<f64> {
+        self.scaled(residual).into_iter().map(bent).collect()
     }
 }
 
@@ -69,13 +79,14 @@ impl TagScale {
     }
 
     fn scaled(&self, residual: f64) -> f64 {
-        if self.scale == 0.0 {
-            return f64::NAN;
-        }
-        let z = (residual - self.centre) / self.scale;
-        let beyond = (z.abs() / KNEE).max(1.0);
-        if beyond > 1.0 { z.signum() * KNEE * (1.0 + beyond.ln()) } else { z }
+        if self.scale == 0.0 { f64::NAN } else { (residual - self.centre) / self.scale }
     }
+}
+
+/// A residual in scales, unchanged up to the knee, beyond it by its logarithm.
+pub(crate) fn bent(z: f64) -> f64 {
+    let beyond = z.abs() / KNEE;
+    if beyond > 1.0 { z.signum() * KNEE * (1.0 + beyond.ln()) } else { z }
 }
 
 /// The median; sorts `values`. 0 if there are none.
@@ -125,8 +136,8 @@ mod tests {
     #[test]
     fn far_residuals_still_rise() {
         let tag = of(&[-1.0, 0.0, 1.0]);
-        let z: Vec<f64> = [1.0, 10.0, 1e3, 1e9, 1e300].map(|r| tag.scaled(r)).to_vec();
+        let z: Vec<f64> = [1.0, 10.0, 1e3, 1e9, 1e300].map(|r| bent(tag.scaled(r))).to_vec();
         assert!(z.windows(2).all(|w| w[0] < w[1]) && z[4] < 1e4, "{z:?}");
-        assert_eq!(tag.scaled(-1e3), -z[2]);
+        assert_eq!(bent(tag.scaled(-1e3)), -z[2]);
     }
 }

@@ -1,40 +1,53 @@
 //! The judge: residuals of consecutive rows go in, one judgement a row comes out.
 
+use std::time::Duration;
+
 use andon_plant::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    combine::{capped, harmonic_score},
+    centring::Centring,
+    combine::{Opinion, capped, combined},
     contribution::shares,
     gmm::GmmError,
-    methods::{Likelihood, LikelihoodParams},
+    member::{Member, MemberParams},
+    methods::{LikelihoodParams, Method},
     mode::{ModeWatch, Modes, Place},
     pooling::Pooling,
     scale::TagScales,
     settings::ScorerSettings,
-    smooth::{Recent, Smoother},
-    tail::TailProbability,
-    tails::{ScaleTails, averaged},
+    tails::{PlaceTails, Placed},
 };
 
 /// Fewer calibration rows than this can't be judged from.
 const MIN_ROWS: usize = 20;
-/// Blocks of consecutive rows that are judged by the others in turn.
-const BLOCKS: usize = 5;
 
-/// One row of normal operation that the model was not trained on.
+/// One row of normal operation that the models were not trained on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationRow {
-    /// `value - expected`, one a tag, in the tag's unit.
-    pub residual: Vec<f64>,
+    /// `value - expected` of each reconstructor, one a tag, in the tag's unit.
+    pub residuals: Vec<Vec<f64>>,
     /// Which tags were measured.
     pub usable: Vec<bool>,
-    /// The latent code of the row's window; empty where the model has none.
-    pub code: Vec<f64>,
+    /// The values that modes are told by; as many in each row, none where there is nothing to tell them by.
+    pub values: Vec<f64>,
     /// The value of the mode tag; none where there is no such tag or it was not measured.
     pub given_mode: Option<i64>,
     /// The row does not continue the one before it.
     pub segment_start: bool,
+}
+
+/// One row to judge.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// As [`CalibrationRow::residuals`], of the same reconstructors in the same order.
+    pub residuals: &'a [Vec<f64>],
+    /// As [`CalibrationRow::usable`].
+    pub usable: &'a [bool],
+    /// As [`CalibrationRow::values`].
+    pub values: &'a [f64],
+    /// As [`CalibrationRow::given_mode`].
+    pub given_mode: Option<i64>,
 }
 
 /// What is said of one row.
@@ -52,6 +65,8 @@ pub struct Judgement {
     pub probability_high: f64,
     /// The operating mode.
     pub mode: Mode,
+    /// The number of the mode, or of the transition; none in an unknown mode.
+    pub place: Option<usize>,
     /// Each tag's share of the score; they sum to 1.
     pub contributions: Vec<f64>,
     /// What to add to each tag's expected value for the lower and the upper edge of what is normal, in the tag's unit.
@@ -69,21 +84,15 @@ pub enum FitError {
         /// Rows needed.
         need: usize,
     },
-    /// A row has another number of tags, or a code of another length, than the first.
-    #[error(
-        "calibration row {row} has {tags} residuals and a code of {code} numbers, the first has {want_tags} and {want_code}"
-    )]
+    /// A row differs in shape from the first.
+    #[error("calibration row {row} has {got}, the first has {want}")]
     Ragged {
         /// The row's number.
         row: usize,
-        /// Residuals it has.
-        tags: usize,
-        /// Numbers its code has.
-        code: usize,
-        /// Residuals the first row has.
-        want_tags: usize,
-        /// Numbers the first row's code has.
-        want_code: usize,
+        /// What it has.
+        got: Shape,
+        /// What the first row has.
+        want: Shape,
     },
     /// No tag's residual varied.
     #[error("none of {tags} tags was measured and varied over {rows} calibration rows; record while the asset runs")]
@@ -94,79 +103,130 @@ pub enum FitError {
         rows: usize,
     },
     /// A setting is out of its range.
-    #[error("scorer.scales is {scales:?}; it must name at least one number of rows, none of them 0")]
+    #[error("scorer.scales is {scales:?}; it must name numbers of rows from 1 to 1000, among them scorer.lead, {lead}")]
     Scales {
         /// The scales set.
         scales: Vec<usize>,
+        /// The scale that leads.
+        lead: usize,
     },
     /// A mixture could not be fitted.
     #[error(transparent)]
     Mixture(#[from] GmmError),
 }
 
+/// The shape of a calibration row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    reconstructors: usize,
+    tags: usize,
+    values: usize,
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Shape { reconstructors, tags, values } = self;
+        write!(f, "{tags} residuals of each of {reconstructors} reconstructors and {values} values")
+    }
+}
+
+impl Shape {
+    fn of(row: &CalibrationRow) -> Self {
+        let tags = row.residuals.iter().map(Vec::len).min().unwrap_or(0).min(row.usable.len());
+        Shape { reconstructors: row.residuals.len(), tags, values: row.values.len() }
+    }
+}
+
 /// Everything fitted on calibration rows, and the last rows of the stream being judged. Written out without the latter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scorer {
-    tags: TagScales,
     modes: Modes,
-    likelihood: Likelihood,
-    scales: Vec<ScaleTails>,
-    #[serde(skip)]
-    recent: Smoother,
+    members: Vec<Member>,
+    /// The tails of the combined score.
+    combined: PlaceTails,
+    lead: usize,
+    /// The weight of one row where drift is followed.
+    follow: f64,
     #[serde(skip)]
     watch: ModeWatch,
 }
 
+/// What a scorer has learned since it was fitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Followed(Vec<Centring>);
+
+/// A fitted scorer, and what it says of the rows it was fitted to: thresholds start from that.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// The scorer.
+    pub scorer: Scorer,
+    /// The score of each calibration row.
+    pub scores: Vec<f64>,
+    /// Each calibration row's mode or transition by its number.
+    pub places: Vec<Option<usize>>,
+}
+
 impl Scorer {
-    /// Calibrates judgement on `rows`, which stand in the order of the stream.
+    /// Calibrates judgement on `rows`, which stand in the order of the stream, `step` apart.
     ///
     /// # Errors
-    /// If there are too few rows, they differ in length, no tag varies, or a setting is out of its range.
-    pub fn fit(rows: &[CalibrationRow], settings: &ScorerSettings, seed: u64) -> Result<Self, FitError> {
+    /// If there are too few rows, they differ in shape, no tag varies, or a setting is out of its range.
+    pub fn fit(
+        rows: &[CalibrationRow],
+        step: Duration,
+        settings: &ScorerSettings,
+        seed: u64,
+    ) -> Result<Fitted, FitError> {
         check(rows, settings)?;
-        let measured: Vec<Vec<f64>> = rows.iter().map(|r| measured(&r.residual, &r.usable)).collect();
-        let width = measured[0].len();
-        let tags = TagScales::fit(&measured, width);
-        if tags.tags().iter().all(|t| t.scale == 0.0) {
-            return Err(FitError::NothingVaries { tags: width, rows: rows.len() });
-        }
         let modes = Modes::fit(rows, &settings.modes, seed)?;
         let places = places(&modes, rows);
-        let params = LikelihoodParams {
-            components: settings.residual_components,
-            pooling: Pooling::new(&modes, &places, settings.min_mode_rows),
-            seed,
-        };
-        let scaled: Vec<Vec<f64>> = measured.iter().map(|r| tags.scaled(r)).collect();
-        let likelihood = Likelihood::fit(&scaled, &places, &params)?;
-        let statistics = cross_fitted(&measured, &places, &params)?;
         let breaks: Vec<bool> = rows.iter().map(|r| r.segment_start).collect();
-        let scales = settings.scales.iter().filter_map(|scale| {
-            let seen = averaged(&statistics, &breaks, *scale);
-            ScaleTails::fit(*scale, &seen, &places, &params.pooling)
-        });
-        let scales: Vec<ScaleTails> = scales.collect();
-        Ok(Self { scales, tags, modes, likelihood, recent: Smoother::default(), watch: ModeWatch::default() })
+        let pooling = Pooling::new(&modes, &places, settings.min_mode_rows);
+        let placed = Placed { places: &places, breaks: &breaks, pooling: &pooling };
+        let likelihood = LikelihoodParams { components: settings.residual_components, pooling, seed };
+        let params = MemberParams { scales: &settings.scales, likelihood, placed };
+        let (members, said) = members(rows, &params)?;
+        let raw: Vec<f64> = said.iter().map(|opinions| combined(opinions, settings.lead)).collect();
+        let tails = PlaceTails::fit(&raw.iter().copied().map(Some).collect::<Vec<_>>(), &placed);
+        let Some(tails) = tails else { return Err(nothing_varies(rows)) };
+        let score = |(raw, place): (&f64, &Option<usize>)| score(tails.of(*place).ln_p(*raw));
+        let scores = raw.iter().zip(&places).map(score).collect();
+        let rows_followed =
+            (settings.follow.as_secs_f64() / step.as_secs_f64()).max(settings.follow_rows.max(1) as f64);
+        let (follow, watch) = (1.0 / rows_followed, ModeWatch::default());
+        let scorer = Self { modes, members, combined: tails, lead: settings.lead, follow, watch };
+        Ok(Fitted { scorer, scores, places })
     }
 
-    /// Judges the next row of the stream: `residual` is `value - expected`, one a tag, in the tag's unit; tags that are not
-    /// `usable` or have no finite residual are left out. A row without any usable tag is not taken into the averages.
-    pub fn judge(&mut self, residual: &[f64], usable: &[bool], code: &[f64], given_mode: Option<i64>) -> Judgement {
-        let scaled = self.tags.scaled(&measured(residual, usable));
-        self.watch.see(given_mode);
-        let place = self.modes.place(code, given_mode, self.watch);
-        if scaled.iter().any(|z| z.is_finite()) {
-            let statistic = self.likelihood.statistic(&scaled, place.index);
-            let terms = self.likelihood.terms(&scaled, place.index);
-            let longest = self.scales.iter().map(|s| s.rows).max().unwrap_or(1);
-            self.recent.push(Recent { statistic, terms }, longest);
-        }
-        self.conclude(place, residual, usable)
+    /// Judges the next row of the stream. Tags that are not usable or have no finite residual are left out.
+    pub fn judge(&mut self, row: &Row<'_>) -> Judgement {
+        self.watch.see(row.given_mode);
+        let place = self.modes.place(row.values, row.given_mode, self.watch);
+        let judged = self.members.iter_mut().zip(row.residuals);
+        let opinions: Vec<Opinion> =
+            judged.flat_map(|(member, r)| member.judge(&measured(r, row.usable), place.index)).collect();
+        self.conclude(place, &opinions, row)
+    }
+
+    /// Learns the drift of the row that was judged last. It is not to be called while an alarm is active or the asset is
+    /// shelved or under maintenance, nor for a row that comes late.
+    pub fn follow(&mut self) {
+        self.members.iter_mut().for_each(|member| member.follow(self.follow));
+    }
+
+    /// What was learned since the fit.
+    pub fn followed(&self) -> Followed {
+        Followed(self.members.iter().map(|member| member.centring().clone()).collect())
+    }
+
+    /// Goes on with what was learned before a restart.
+    pub fn restore(&mut self, followed: Followed) {
+        self.members.iter_mut().zip(followed.0).for_each(|(member, centring)| member.restore(centring));
     }
 
     /// Forgets the stream's last rows: the next row does not continue them.
     pub fn reset(&mut self) {
-        self.recent.reset();
+        self.members.iter_mut().for_each(Member::reset);
         self.watch = ModeWatch::default();
     }
 
@@ -175,37 +235,79 @@ impl Scorer {
         &self.modes
     }
 
-    /// Each tag's scale of the residual.
-    pub fn tags(&self) -> &TagScales {
-        &self.tags
+    /// Clusters per exceedance of the score in normal operation.
+    pub fn extremal_index(&self) -> f64 {
+        self.combined.of(None).extremal_index()
     }
 
-    fn conclude(&self, place: Place, residual: &[f64], usable: &[bool]) -> Judgement {
-        let tails: Vec<(usize, TailProbability)> = self
-            .scales
-            .iter()
-            .filter_map(|s| Some((s.rows, s.of(place.index).probability(self.recent.mean(s.rows)?))))
-            .collect();
-        let score_of = |ln: fn(&TailProbability) -> f64| {
-            capped(harmonic_score(&tails.iter().map(|(_, t)| ln(t)).collect::<Vec<_>>()))
+    /// How many reconstructors' residuals it judges.
+    pub fn reconstructors(&self) -> usize {
+        self.members.len()
+    }
+
+    fn conclude(&self, place: Place, opinions: &[Opinion], row: &Row<'_>) -> Judgement {
+        let raw = combined(opinions, self.lead);
+        let carrying = carrying(opinions).unwrap_or(self.lead);
+        let tail = self.combined.of(place.index).probability(raw);
+        let chance = |ln_p: f64| 10f64.powf(-score(ln_p));
+        let usable: Vec<bool> = match row.residuals.first() {
+            Some(first) => measured(first, row.usable).iter().map(|r| r.is_finite()).collect(),
+            None => Vec::new(),
         };
-        let score = score_of(|t| t.ln_p);
-        let chance = |score: f64| 10f64.powf(-score);
-        let carrying = tails.iter().min_by(|a, b| a.1.ln_p.total_cmp(&b.1.ln_p)).map_or(1, |(rows, _)| *rows);
-        let mut terms = self.recent.terms(carrying);
-        terms.resize(self.tags.tags().len(), 0.0);
-        let usable: Vec<bool> = measured(residual, usable).iter().map(|r| r.is_finite()).collect();
         Judgement {
-            score,
-            p: chance(score),
-            probability: 1.0 - chance(score),
-            probability_low: 1.0 - chance(score_of(|t| t.ln_high)),
-            probability_high: 1.0 - chance(score_of(|t| t.ln_low)),
+            score: score(tail.ln_p),
+            p: chance(tail.ln_p),
+            probability: 1.0 - chance(tail.ln_p),
+            probability_low: 1.0 - chance(tail.ln_high),
+            probability_high: 1.0 - chance(tail.ln_low),
             mode: place.mode,
-            contributions: shares(&terms, &usable),
-            bands: self.tags.bands(),
+            place: place.index,
+            contributions: shares(&self.terms(carrying), &usable),
+            bands: self.members.first().map(|m| m.tags().bands(m.centring().drift())).unwrap_or_default(),
         }
     }
+
+    /// Each tag's part in the point-wise errors of the newest `rows` rows, each reconstructor with the same weight.
+    fn terms(&self, rows: usize) -> Vec<f64> {
+        let mut sum = vec![0.0; self.members.first().map_or(0, |m| m.tags().tags().len())];
+        for member in &self.members {
+            let terms = member.terms(rows);
+            let all: f64 = terms.iter().sum();
+            sum.iter_mut().zip(&terms).filter(|_| all > 0.0).for_each(|(s, t)| *s += t / all);
+        }
+        sum
+    }
+}
+
+/// The scale at which the point-wise error is most unusual.
+fn carrying(opinions: &[Opinion]) -> Option<usize> {
+    let point_wise = opinions.iter().filter(|o| o.measure.method == Method::PointWise);
+    point_wise.min_by(|a, b| a.ln_p.total_cmp(&b.ln_p)).map(|o| o.measure.rows)
+}
+
+fn score(ln_p: f64) -> f64 {
+    capped(-ln_p / std::f64::consts::LN_10)
+}
+
+/// One member a reconstructor, and what all of them say of each row.
+fn members(rows: &[CalibrationRow], params: &MemberParams<'_>) -> Result<(Vec<Member>, Vec<Vec<Opinion>>), FitError> {
+    let mut said: Vec<Vec<Opinion>> = vec![Vec::new(); rows.len()];
+    let mut members = Vec::new();
+    for number in 0..rows[0].residuals.len() {
+        let residuals: Vec<Vec<f64>> = rows.iter().map(|r| measured(&r.residuals[number], &r.usable)).collect();
+        let tags = TagScales::fit(&residuals, residuals[0].len());
+        if tags.tags().iter().all(|t| t.scale == 0.0) {
+            return Err(nothing_varies(rows));
+        }
+        let (member, its) = Member::fit(&residuals, params)?;
+        said.iter_mut().zip(its).for_each(|(all, its)| all.extend(its));
+        members.push(member);
+    }
+    Ok((members, said))
+}
+
+fn nothing_varies(rows: &[CalibrationRow]) -> FitError {
+    FitError::NothingVaries { tags: Shape::of(&rows[0]).tags, rows: rows.len() }
 }
 
 /// Each calibration row's place.
@@ -216,30 +318,9 @@ pub(crate) fn places(modes: &Modes, rows: &[CalibrationRow]) -> Vec<Option<usize
             watch = ModeWatch::default();
         }
         watch.see(row.given_mode);
-        modes.place(&row.code, row.given_mode, watch).index
+        modes.place(&row.values, row.given_mode, watch).index
     };
     rows.iter().map(place).collect()
-}
-
-/// Each row's statistic under scales and mixtures fitted without it and its neighbours. Fitted with them, a few rows would
-/// look more usual than the next ones will, and what drifts from block to block would not show.
-fn cross_fitted(
-    measured: &[Vec<f64>],
-    places: &[Option<usize>],
-    params: &LikelihoodParams,
-) -> Result<Vec<f64>, GmmError> {
-    let block = measured.len().div_ceil(BLOCKS);
-    let mut statistics = Vec::with_capacity(measured.len());
-    for from in (0..measured.len()).step_by(block) {
-        let out = from..(from + block).min(measured.len());
-        let others: Vec<Vec<f64>> = [&measured[..out.start], &measured[out.end..]].concat();
-        let other_places = [&places[..out.start], &places[out.end..]].concat();
-        let tags = TagScales::fit(&others, measured[0].len());
-        let scaled: Vec<Vec<f64>> = others.iter().map(|r| tags.scaled(r)).collect();
-        let likelihood = Likelihood::fit(&scaled, &other_places, params)?;
-        statistics.extend(out.map(|row| likelihood.statistic(&tags.scaled(&measured[row]), places[row])));
-    }
-    Ok(statistics)
 }
 
 /// The residuals of the tags that were measured, NaN for the others.
@@ -252,15 +333,14 @@ fn check(rows: &[CalibrationRow], settings: &ScorerSettings) -> Result<(), FitEr
     if rows.len() < MIN_ROWS {
         return Err(FitError::TooFewRows { have: rows.len(), need: MIN_ROWS });
     }
-    if settings.scales.is_empty() || settings.scales.contains(&0) {
-        return Err(FitError::Scales { scales: settings.scales.clone() });
+    let (scales, lead) = (&settings.scales, settings.lead);
+    if !scales.contains(&lead) || scales.iter().any(|rows| !(1..=1000).contains(rows)) {
+        return Err(FitError::Scales { scales: scales.clone(), lead });
     }
-    let (want_tags, want_code) = (rows[0].residual.len(), rows[0].code.len());
-    for (row, r) in rows.iter().enumerate() {
-        let (tags, code) = (r.residual.len().min(r.usable.len()), r.code.len());
-        if (tags, code) != (want_tags, want_code) {
-            return Err(FitError::Ragged { row, tags, code, want_tags, want_code });
-        }
+    let want = Shape::of(&rows[0]);
+    match rows.iter().map(Shape::of).enumerate().find(|(_, got)| *got != want) {
+        Some((row, got)) => Err(FitError::Ragged { row, got, want }),
+        None if want.reconstructors == 0 => Err(nothing_varies(rows)),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -1,15 +1,18 @@
 //! Behaviour of the judge as a whole, on simulated residuals.
 
+use std::time::Duration;
+
 use andon_plant::Mode;
-use andon_scoring::{CalibrationRow, FitError, Judgement, Scorer, ScorerSettings};
+use andon_scoring::{CalibrationRow, FitError, Fitted, Judgement, Row, Scorer, ScorerSettings};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 const TAGS: usize = 5;
+const STEP: Duration = Duration::from_secs(1);
 
-/// Rows of normal operation: residuals of five tags with scales 1, 2, 3, .., in three modes that last 200 rows each and
-/// show in the code.
+/// Rows of normal operation: residuals of two models of five tags with scales 1, 2, 3, .., in three modes that last 200 rows
+/// each and show in the values.
 struct Plant {
     rng: ChaCha8Rng,
     row: usize,
@@ -28,10 +31,13 @@ impl Plant {
     fn next(&mut self) -> CalibrationRow {
         let mode = self.row / 200 % 3;
         self.row += 1;
-        let residual = (1..=TAGS).map(|tag| tag as f64 * self.noise()).collect();
-        let code = (0..8).map(|j| if j % 3 == mode { 10.0 } else { 0.0 } + self.noise()).collect();
+        let residual: Vec<f64> = (1..=TAGS).map(|tag| tag as f64 * self.noise()).collect();
+        // Another model's residuals are much the same.
+        let other = residual.iter().map(|r| 1.5 * r + 0.3 * self.noise()).collect();
+        let values = (0..8).map(|j| if j % 3 == mode { 10.0 } else { 0.0 } + self.noise()).collect();
         let given_mode = self.mode_tag.then_some(10 * mode as i64);
-        CalibrationRow { residual, usable: vec![true; TAGS], code, given_mode, segment_start: self.row == 1 }
+        let segment_start = self.row == 1;
+        CalibrationRow { residuals: vec![residual, other], usable: vec![true; TAGS], values, given_mode, segment_start }
     }
 
     fn rows(&mut self, n: usize) -> Vec<CalibrationRow> {
@@ -44,14 +50,28 @@ fn fitted() -> Scorer {
 }
 
 fn fit(rows: &[CalibrationRow]) -> Scorer {
-    match Scorer::fit(rows, &ScorerSettings::default(), 7) {
-        Ok(scorer) => scorer,
+    fit_with(rows, &ScorerSettings::default()).scorer
+}
+
+fn fit_with(rows: &[CalibrationRow], settings: &ScorerSettings) -> Fitted {
+    match Scorer::fit(rows, STEP, settings, 7) {
+        Ok(fitted) => fitted,
         Err(e) => panic!("{e}"),
     }
 }
 
 fn judge(scorer: &mut Scorer, row: &CalibrationRow) -> Judgement {
-    scorer.judge(&row.residual, &row.usable, &row.code, row.given_mode)
+    scorer.judge(&of(row))
+}
+
+fn of(row: &CalibrationRow) -> Row<'_> {
+    Row { residuals: &row.residuals, usable: &row.usable, values: &row.values, given_mode: row.given_mode }
+}
+
+/// The row with `residual` in tag number `tag` of both models.
+fn with(mut row: CalibrationRow, tag: usize, residual: f64) -> CalibrationRow {
+    row.residuals.iter_mut().for_each(|r| r[tag] = residual);
+    row
 }
 
 /// The judgement of a row with `residual` in tag 2 after some normal rows.
@@ -59,9 +79,7 @@ fn with_residual(scorer: &Scorer, residual: f64) -> Judgement {
     let mut scorer = scorer.clone();
     let mut plant = Plant::new(2);
     plant.rows(30).iter().for_each(|r| drop(judge(&mut scorer, r)));
-    let mut row = plant.next();
-    row.residual[2] = residual;
-    judge(&mut scorer, &row)
+    judge(&mut scorer, &with(plant.next(), 2, residual))
 }
 
 #[test]
@@ -88,7 +106,7 @@ fn an_imputed_tag_contributes_nothing_whatever_its_residual() {
     let mut row = plant.next();
     row.usable[2] = false;
     let judged = [0.0, 1e9, f64::NAN].map(|r| {
-        row.residual[2] = r;
+        row = with(row.clone(), 2, r);
         judge(&mut scorer.clone(), &row)
     });
     assert_eq!(judged[0].contributions[2], 0.0);
@@ -100,7 +118,9 @@ fn an_imputed_tag_contributes_nothing_whatever_its_residual() {
 fn nothing_that_is_not_a_number_becomes_a_score() {
     let mut scorer = fitted();
     for residual in [vec![f64::NAN; TAGS], vec![f64::INFINITY; TAGS], vec![0.0; TAGS], vec![]] {
-        let j = scorer.judge(&residual, &[true; TAGS], &[0.0; 8], None);
+        let residuals = [residual.clone(), residual];
+        let j =
+            scorer.judge(&Row { residuals: &residuals, usable: &[true; TAGS], values: &[0.0; 8], given_mode: None });
         assert!(j.score.is_finite() && j.p > 0.0 && j.p <= 1.0, "{j:?}");
         assert!((j.contributions.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{j:?}");
     }
@@ -128,12 +148,12 @@ fn the_interval_holds_the_probability() {
 }
 
 #[test]
-fn modes_are_known_again_and_a_far_code_is_of_none() {
+fn modes_are_known_again_and_far_values_are_of_none() {
     let mut scorer = fitted();
     assert_eq!(scorer.modes().count(), 3);
     let mut row = Plant::new(6).next();
     assert!(matches!(judge(&mut scorer, &row).mode, Mode::Known(_)));
-    row.code = vec![200.0; 8];
+    row.values = vec![200.0; 8];
     assert_eq!(judge(&mut scorer, &row).mode, Mode::Unknown);
 }
 
@@ -154,15 +174,16 @@ fn a_residual_normal_in_one_mode_is_not_in_another() {
     let mut plant = Plant { mode_tag: true, ..Plant::new(1) };
     let loud = |mut row: CalibrationRow| {
         if row.given_mode == Some(10) {
-            row.residual[0] *= 10.0;
+            row.residuals.iter_mut().for_each(|r| r[0] *= 10.0);
         }
         row
     };
     let rows: Vec<CalibrationRow> = plant.rows(6000).into_iter().map(loud).collect();
     let scorer = fit(&rows);
     let score = |mode: i64| {
-        let residual = [12.0, 0.0, 0.0, 0.0, 0.0];
-        scorer.clone().judge(&residual, &[true; TAGS], &[0.0; 8], Some(mode)).score
+        let mut row = with(Plant::new(2).next(), 0, 12.0);
+        row.given_mode = Some(mode);
+        judge(&mut scorer.clone(), &row).score
     };
     assert!(score(0) > 3.0 && score(10) < 2.0, "{} {}", score(0), score(10));
 }
@@ -204,40 +225,38 @@ fn the_same_seed_gives_the_same_judge_and_a_reset_begins_afresh() {
 #[test]
 fn scores_do_not_depend_on_where_the_stream_began() {
     let scorer = fitted();
-    let rows = Plant::new(8).rows(200);
+    let rows = Plant::new(8).rows(400);
     let late = |from: usize| {
         let mut scorer = scorer.clone();
         rows[from..].iter().map(|r| judge(&mut scorer, r).score).collect::<Vec<_>>()
     };
-    assert_eq!(late(0)[100..], late(50)[50..]);
+    assert_eq!(late(0)[300..], late(50)[250..]);
 }
 
 #[test]
 fn calibration_that_says_nothing_is_refused() {
-    let refuse = |rows: &[CalibrationRow]| Scorer::fit(rows, &ScorerSettings::default(), 1).unwrap_err();
+    let refuse = |rows: &[CalibrationRow]| Scorer::fit(rows, STEP, &ScorerSettings::default(), 1).unwrap_err();
     let rows = Plant::new(1).rows(100);
     assert_eq!(refuse(&rows[..5]), FitError::TooFewRows { have: 5, need: 20 });
     let mut ragged = rows.clone();
-    ragged[9].residual.pop();
-    assert!(matches!(refuse(&ragged), FitError::Ragged { row: 9, tags: 4, .. }));
+    ragged[9].residuals[1].pop();
+    assert!(matches!(refuse(&ragged), FitError::Ragged { row: 9, .. }));
     let still: Vec<CalibrationRow> =
-        rows.iter().map(|r| CalibrationRow { residual: vec![0.5; TAGS], ..r.clone() }).collect();
+        rows.iter().map(|r| CalibrationRow { residuals: vec![vec![0.5; TAGS]; 2], ..r.clone() }).collect();
     assert_eq!(refuse(&still), FitError::NothingVaries { tags: TAGS, rows: 100 });
 }
 
 #[test]
 fn a_constant_tag_never_scores() {
     let mut rows = Plant::new(1).rows(1000);
-    rows.iter_mut().for_each(|r| r.residual[4] = 0.25);
+    rows.iter_mut().for_each(|r| *r = with(r.clone(), 4, 0.25));
     let mut scorer = fit(&rows);
-    let mut row = Plant::new(2).next();
-    row.residual[4] = 0.25;
-    let judged = judge(&mut scorer, &row);
+    let judged = judge(&mut scorer, &with(Plant::new(2).next(), 4, 0.25));
     assert!(judged.score < 3.0 && judged.contributions[4] == 0.0, "{judged:?}");
 }
 
 #[test]
 fn settings_refuse_unknown_keys() {
-    assert!(serde_json::from_str::<ScorerSettings>(r#"{"scales": [1, 5], "modes": {"max_modes": 3}}"#).is_ok());
+    assert!(serde_json::from_str::<ScorerSettings>(r#"{"scales": [1, 5], "modes": {"max_components": 3}}"#).is_ok());
     assert!(serde_json::from_str::<ScorerSettings>(r#"{"scale": [1]}"#).is_err());
 }

@@ -1,13 +1,12 @@
 //! The linear models that every network must beat: solved in seconds on the rows that trained it, and asked about the rows
-//! that calibrate.
+//! that calibrate. The autoregression among them is kept as a companion of the network: their residuals are judged together.
 
 use std::ops::ControlFlow;
 
-use andon_model::{ModelSettings, NetworkKind, Series};
-use andon_scoring::CalibrationRow;
+use andon_model::{Autoencoder, ModelSettings, NetworkKind, Series};
 use serde::{Deserialize, Serialize};
 
-use super::{FitSettings, Fitting};
+use super::{FitSettings, Fitting, HeldOutRow};
 
 /// How a linear model did beside the one that was fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -19,40 +18,56 @@ pub struct Challenger {
     pub residual_ratio: f64,
 }
 
+/// The model whose residuals are judged beside the network's. (Mean VUS-PR over five data sets: the network alone .835, with the
+/// autoregression .842, with the cross-tag ridge as well .813.)
+const COMPANION: NetworkKind = NetworkKind::Var;
+
 /// Columns times rows looked back, at the most: with so many a challenger takes seconds, and nobody waits for it.
 const WIDEST: usize = 2_000;
 
-/// The challengers, without those of the model's own kind, that are too wide for `columns`, or that could not be solved.
+/// A model, and what it left of the rows that calibrate.
+pub(super) struct Solved {
+    pub(super) model: Autoencoder,
+    pub(super) rows: Vec<HeldOutRow>,
+}
+
+/// The challengers, without those of the model's own kind, that are too wide for `columns`, or that could not be solved; and
+/// the companion, if it is one of them.
 pub(super) fn challenge(
     fitting: &Fitting,
     all: &[Series],
-    (rows, columns): (&[CalibrationRow], usize),
-) -> Vec<Challenger> {
+    (rows, columns): (&[HeldOutRow], usize),
+) -> (Vec<Challenger>, Option<Solved>) {
     let network = &fitting.settings.network;
     let kinds =
         [(NetworkKind::Var, network.architecture.autoregressive), (NetworkKind::Ridge, 1), (NetworkKind::Pca, 1)];
     let others = kinds.into_iter().filter(|(kind, lags)| *kind != network.kind && columns * lags <= WIDEST);
-    let challenger = |(kind, _)| {
-        let theirs = residuals(fitting, all, kind)?;
-        Some(Challenger { kind, residual_ratio: ratio(&theirs, rows)? })
-    };
-    others.filter_map(challenger).collect()
+    let (mut challengers, mut companion) = (Vec::new(), None);
+    for (kind, _) in others {
+        let Some(solved) = solve(fitting, all, kind) else { continue };
+        let ratio = ratio(&solved.rows, rows);
+        challengers.extend(ratio.map(|residual_ratio| Challenger { kind, residual_ratio }));
+        // A ratio means that it left something to judge.
+        let accompanies = kind == COMPANION && ratio.is_some() && solved.rows.len() == rows.len();
+        companion = companion.or(accompanies.then_some(solved));
+    }
+    (challengers, companion)
 }
 
-/// The calibration rows of a model of another kind.
-fn residuals(fitting: &Fitting, all: &[Series], kind: NetworkKind) -> Option<Vec<CalibrationRow>> {
+/// A model of another kind.
+fn solve(fitting: &Fitting, all: &[Series], kind: NetworkKind) -> Option<Solved> {
     let Fitting { stream, tags, settings, .. } = *fitting;
     let network = ModelSettings { kind, precision: Default::default(), ..settings.network.clone() };
     let settings = FitSettings { network, begin_with: None, checkpoint: None, ..settings.clone() };
     let progress = &mut |_: &_| ControlFlow::Continue(());
     let solved = Fitting { stream, tags, settings: &settings, progress }.run(all);
     let why_not = |error| tracing::info!("no {} to compare the model with: {error}", kind.name());
-    solved.map_err(why_not).ok().map(|(_, rows)| rows)
+    solved.map_err(why_not).ok().map(|(model, rows)| Solved { model, rows })
 }
 
 /// The geometric mean over tags of the ratio of the residuals' root mean squares; none where there is no residual at all.
-fn ratio(theirs: &[CalibrationRow], ours: &[CalibrationRow]) -> Option<f64> {
-    let energies = |rows: &[CalibrationRow], tag: usize| {
+fn ratio(theirs: &[HeldOutRow], ours: &[HeldOutRow]) -> Option<f64> {
+    let energies = |rows: &[HeldOutRow], tag: usize| {
         let usable = rows.iter().filter(|row| row.usable[tag]);
         let (sum, count) = usable.fold((0.0, 0.0), |(sum, count), row| (sum + row.residual[tag].powi(2), count + 1.0));
         sum / f64::max(count, 1.0)
@@ -69,11 +84,11 @@ fn ratio(theirs: &[CalibrationRow], ours: &[CalibrationRow]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn rows(residuals: &[[f64; 2]]) -> Vec<CalibrationRow> {
-        let row = |residual: &[f64; 2]| CalibrationRow {
+    fn rows(residuals: &[[f64; 2]]) -> Vec<HeldOutRow> {
+        let row = |residual: &[f64; 2]| HeldOutRow {
             residual: residual.to_vec(),
             usable: vec![true, residual[1] < 9.0],
-            code: Vec::new(),
+            values: Vec::new(),
             given_mode: None,
             segment_start: false,
         };

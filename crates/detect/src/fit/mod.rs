@@ -20,12 +20,13 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use andon_model::{Autoencoder, ModelSettings, Progress, Series, TrainError};
 use andon_plant::{
-    Fill, Reconstruct, Tag, Timestamp, Window, WindowerSettings, alarm::AlarmSettings, reconstruct::ReconstructError,
+    Fill, Reconstruct, Tag, TagKind, Timestamp, Window, WindowerSettings, alarm::AlarmSettings,
+    reconstruct::ReconstructError,
 };
 use andon_scoring::{CalibrationRow, Scorer, ScorerSettings, Threshold, ThresholdSettings};
 
 use crate::{
-    artifact::{Artifact, FORMAT, Manifest},
+    artifact::{Artifact, Companion, FORMAT, Manifest},
     stream::Stream,
 };
 pub use challengers::Challenger;
@@ -101,18 +102,16 @@ pub fn fit(
     settings: &FitSettings,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Artifact, FitError> {
-    let all = series(stream, tags.len(), &settings.window);
-    let have = all.iter().map(|s| s.rows.len()).sum();
-    let need = settings.window.rows * 3;
-    if have < need {
-        let (window, grid_s) = (settings.window.rows, settings.window.grid.as_secs_f64());
-        return Err(FitError::TooFewRows { have, need, window, grid_s });
-    }
+    let all = enough(stream, tags.len(), settings)?;
     let mut fitting = Fitting { stream, tags, settings, progress };
     let (model, rows) = fitting.run(&all)?;
     let columns = model.manifest().normalisation.width();
-    let challengers = challengers::challenge(&fitting, &all, (&rows, columns));
-    let scorer = Scorer::fit(&rows, &settings.scorer, settings.network.training.seed)?;
+    let (challengers, companion) = challengers::challenge(&fitting, &all, (&rows, columns));
+    let (companions, beside): (Vec<Autoencoder>, Vec<Vec<HeldOutRow>>) =
+        companion.into_iter().map(|solved| (solved.model, solved.rows)).unzip();
+    let rows = calibration(rows, &beside);
+    let step = settings.window.grid * settings.window.stride.max(1) as u32;
+    let fitted = Scorer::fit(&rows, step, &settings.scorer, settings.network.training.seed)?;
     let threshold = Threshold::new(settings.threshold.clone());
     let (trained_from, trained_to) = stream.span().unwrap_or_default();
     let manifest = Manifest {
@@ -125,13 +124,70 @@ pub fn fit(
         stride: settings.window.stride,
         mode_tag: settings.mode_tag.map(|ix| tags[ix].name.clone()),
         model: model.manifest().clone(),
+        companions: companions.iter().map(Companion::of).collect(),
         calibration_rows: rows.len(),
         challengers,
-        scorer,
+        scorer: fitted.scorer,
         threshold,
         alarm: settings.alarm,
     };
-    Ok(Artifact { manifest, model })
+    Ok(Artifact { manifest, model, companions })
+}
+
+/// Rows that several models have left residuals of; they are the same rows in the same order.
+fn calibration(rows: Vec<HeldOutRow>, beside: &[Vec<HeldOutRow>]) -> Vec<CalibrationRow> {
+    let join = |(ix, row): (usize, HeldOutRow)| {
+        let others = beside.iter().map(|theirs| theirs[ix].residual.clone());
+        CalibrationRow {
+            residuals: std::iter::once(row.residual).chain(others).collect(),
+            usable: row.usable,
+            values: row.values,
+            given_mode: row.given_mode,
+            segment_start: row.segment_start,
+        }
+    };
+    rows.into_iter().enumerate().map(join).collect()
+}
+
+/// A row that was held out of training, and what a model left of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldOutRow {
+    /// `value - expected`, one a tag, in the tag's unit.
+    pub residual: Vec<f64>,
+    /// Which tags were measured.
+    pub usable: Vec<bool>,
+    /// As [`CalibrationRow::values`].
+    pub values: Vec<f64>,
+    /// As [`CalibrationRow::given_mode`].
+    pub given_mode: Option<i64>,
+    /// The row does not continue the one before it.
+    pub segment_start: bool,
+}
+
+/// A model of `tags`, and what its judgement is calibrated on: the first half of [`fit`].
+///
+/// # Errors
+/// As [`fit`].
+pub fn train(
+    stream: &Stream,
+    tags: &[Tag],
+    settings: &FitSettings,
+    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<(Autoencoder, Vec<HeldOutRow>), FitError> {
+    let all = enough(stream, tags.len(), settings)?;
+    Fitting { stream, tags, settings, progress }.run(&all)
+}
+
+/// The recording as runs of consecutive grid rows, of which there are enough.
+fn enough(stream: &Stream, tags: usize, settings: &FitSettings) -> Result<Vec<Series>, FitError> {
+    let all = series(stream, tags, &settings.window);
+    let have = all.iter().map(|s| s.rows.len()).sum();
+    let need = settings.window.rows * 3;
+    if have < need {
+        let (window, grid_s) = (settings.window.rows, settings.window.grid.as_secs_f64());
+        return Err(FitError::TooFewRows { have, need, window, grid_s });
+    }
+    Ok(all)
 }
 
 /// A fit that runs.
@@ -144,7 +200,7 @@ struct Fitting<'a> {
 
 impl Fitting<'_> {
     /// The model to judge with, and what to calibrate judgement on.
-    fn run(&mut self, all: &[Series]) -> Result<(Autoencoder, Vec<CalibrationRow>), FitError> {
+    fn run(&mut self, all: &[Series]) -> Result<(Autoencoder, Vec<HeldOutRow>), FitError> {
         let network = &self.settings.network;
         if let Some(held_out) = HeldOut::single(all, self.settings) {
             let mut model = self.train(&held_out.rest(all), network, (0, network.training.epochs))?;
@@ -160,14 +216,7 @@ impl Fitting<'_> {
         }
         let mut network = network.clone();
         (network.training.validation, network.training.epochs) = (0.0, epochs.div_ceil(folds.len()).max(1));
-        let mut model = self.train(all, &network, (folds.len(), most))?;
-        let mut codes = Vec::with_capacity(rows.len());
-        // Residuals are of models that had not seen the row; codes must be of the model that will be asked for them.
-        for fold in &folds {
-            let same = self.calibration(fold, &mut model)?;
-            codes.extend(same.into_iter().map(|row| row.code));
-        }
-        rows.iter_mut().zip(codes).for_each(|(row, code)| row.code = code);
+        let model = self.train(all, &network, (folds.len(), most))?;
         Ok((model, rows))
     }
 
@@ -188,13 +237,13 @@ impl Fitting<'_> {
         })
     }
 
-    /// Residuals and codes of every window whose newest row was held out and is clear of what trained, cut exactly as they
+    /// Residuals of every window whose newest row was held out and is clear of what trained, cut exactly as they
     /// would be live.
     fn calibration(
         &self,
         held_out: &HeldOut,
         model: &mut dyn Reconstruct,
-    ) -> Result<Vec<CalibrationRow>, ReconstructError> {
+    ) -> Result<Vec<HeldOutRow>, ReconstructError> {
         let (settings, mut rows, mut failed) = (self.settings, Vec::new(), None);
         let mut last: Option<Timestamp> = None;
         self.stream.play(&settings.window, self.tags.len(), |windower, time| {
@@ -206,10 +255,10 @@ impl Fitting<'_> {
             let segment_start = last.is_none_or(|l| l.after(step) != time);
             last = Some(time);
             match model.expect(&window, (!segment_start).then_some(settings.window.stride.max(1))) {
-                Ok(expectation) => rows.push(CalibrationRow {
+                Ok(expectation) => rows.push(HeldOutRow {
                     residual: residual(&window, &expectation.expected),
                     usable: usable(&window),
-                    code: expectation.code.unwrap_or_default(),
+                    values: mode_values(&window, self.tags),
                     given_mode: settings.mode_tag.and_then(|ix| given_mode(&window, ix)),
                     segment_start,
                 }),
@@ -249,6 +298,12 @@ pub(crate) fn residual(window: &Window, expected: &[f64]) -> Vec<f64> {
 /// Which tags of the newest row were measured.
 pub(crate) fn usable(window: &Window) -> Vec<bool> {
     window.row_fill(window.rows - 1).iter().map(|f| !f.is_imputed()).collect()
+}
+
+/// The newest row's values that operating modes are told by: all but counters, which never come back to a value.
+pub(crate) fn mode_values(window: &Window, tags: &[Tag]) -> Vec<f64> {
+    let cells = window.row(window.rows - 1).iter().zip(tags);
+    cells.filter(|(_, tag)| tag.kind != TagKind::Counter).map(|(value, _)| *value).collect()
 }
 
 /// The operating mode the mode tag names in the newest row; none where it was not measured.
@@ -300,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cross_fitted_model_trains_on_all_and_is_calibrated_with_its_own_codes() {
+    fn a_cross_fitted_model_trains_on_all_its_rows() {
         let settings = settings();
         let mut seen = Vec::new();
         let artifact = fit(&recording(80, 0..0), &tags(), &settings, &mut |p| {

@@ -56,11 +56,6 @@ impl Likelihood {
         (own.surprise(row) - own.centre) / own.spread
     }
 
-    /// What each tag has in the row's statistic: d numbers, none below 0, 0 where nothing was measured.
-    pub(crate) fn terms(&self, row: &[f64], mode: Option<usize>) -> Vec<f64> {
-        self.of(mode).mixture.squared_deviations(row)
-    }
-
     fn of(&self, mode: Option<usize>) -> &ModeLikelihood {
         mode.and_then(|m| self.modes.get(m)?.as_ref()).unwrap_or(&self.everywhere)
     }
@@ -171,6 +166,5 @@ mod tests {
             rows.iter().zip(&modes).map(one).sum::<f64>() / rows.len() as f64
         };
         assert!((mean(true) - mean(false)).abs() < 0.05, "{} {}", mean(true), mean(false));
-        assert_eq!(it.terms(&[1.0, f64::NAN], Some(0))[1], 0.0);
     }
 }

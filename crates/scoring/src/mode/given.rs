@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::Place;
 use crate::scorer::CalibrationRow;
 
+/// Rows after a change from which on the new mode is named, though it is judged as a transition until it has settled.
+const NAMED_AFTER: usize = 10;
+
 /// The values of the mode tag that calibration has seen, ascending, and how long a change takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GivenModes {
@@ -53,10 +56,14 @@ impl GivenModes {
         let Some(index) = given.and_then(|value| self.values.binary_search(&value).ok()) else {
             return Place::of_none(Mode::Unknown);
         };
-        if watch.since.is_some_and(|rows| rows < self.settle_rows) {
-            return Place { mode: Mode::Transition, index: Some(self.count()) };
+        let known = Place::known(format!("mode {}", self.values[index]), index);
+        match watch.since {
+            Some(rows) if rows < self.settle_rows.min(NAMED_AFTER) => {
+                Place { mode: Mode::Transition, index: Some(self.count()) }
+            }
+            Some(rows) if rows < self.settle_rows => Place { index: Some(self.count()), ..known },
+            _ => known,
         }
-        Place::known(format!("mode {}", self.values[index]), index)
     }
 }
 
@@ -78,6 +85,15 @@ mod tests {
     fn a_change_is_a_transition_until_it_has_settled() {
         let seen = modes(&[Some(1), Some(1), Some(2), Some(2), Some(2), Some(1)]);
         assert_eq!(seen, ["mode 1", "mode 1", "transition", "transition", "mode 2", "transition"]);
+    }
+
+    #[test]
+    fn a_mode_that_takes_long_to_settle_is_named_before_it_has() {
+        let modes = GivenModes { values: vec![1, 2], settle_rows: 30 };
+        let place = |since: usize| modes.place(Some(2), ModeWatch { last: Some(2), since: Some(since) });
+        assert_eq!((place(9).mode, place(9).index), (Mode::Transition, Some(2)));
+        assert_eq!((place(10).mode.as_str().to_owned(), place(10).index), ("mode 2".to_owned(), Some(2)));
+        assert_eq!(place(30).index, Some(1));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Operating modes: which one a row belongs to, if any.
 //!
-//! * `clustered`: modes found in the latent codes.
+//! * `clustered`: modes found in the tags' values.
 //! * `given`: modes named by a tag of the asset.
-//! * `projection`: codes made short enough for a mixture.
+//! * `projection`: values made few enough for a mixture.
+//! * `merge`: components that are one mode between them.
 //!
 //! One more way to tell modes is one more file, one more variant, and what the compiler then asks for.
 
 mod clustered;
 mod given;
+mod merge;
 mod projection;
 
 use andon_plant::Mode;
@@ -22,9 +24,9 @@ pub(crate) use given::ModeWatch;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Modes {
-    /// There is neither a code nor a mode tag: everything is one mode.
+    /// There is neither a mode tag nor a value to tell modes by: everything is one mode.
     Single,
-    /// By the latent code.
+    /// By the tags' values.
     Clustered(Box<ClusteredModes>),
     /// By a tag.
     Given(GivenModes),
@@ -50,16 +52,15 @@ impl Place {
 }
 
 impl Modes {
-    /// Modes of the calibration rows: by the mode tag where any row has one, else by their codes where they have any.
+    /// Modes of the calibration rows: by the mode tag where any row has one, else by their values where they have any.
     pub(crate) fn fit(rows: &[CalibrationRow], settings: &ModeSettings, seed: u64) -> Result<Self, GmmError> {
         if rows.iter().any(|r| r.given_mode.is_some()) {
             return Ok(Modes::Given(GivenModes::fit(rows, settings.settle_rows)));
         }
-        if rows.first().is_none_or(|r| r.code.is_empty()) {
+        if rows.first().is_none_or(|r| r.values.is_empty()) {
             return Ok(Modes::Single);
         }
-        let codes: Vec<&[f64]> = rows.iter().map(|r| r.code.as_slice()).collect();
-        Ok(Modes::Clustered(Box::new(ClusteredModes::fit(&codes, settings, seed)?)))
+        Ok(Modes::Clustered(Box::new(ClusteredModes::fit(rows, settings, seed)?)))
     }
 
     /// How many modes were seen in calibration.
@@ -75,7 +76,7 @@ impl Modes {
     pub(crate) fn places(&self) -> usize {
         match self {
             Modes::Single | Modes::Clustered(_) => self.count(),
-            Modes::Given(modes) => modes.count() + 1,
+            Modes::Given(_) => self.count() + 1,
         }
     }
 
@@ -83,15 +84,15 @@ impl Modes {
     pub(crate) fn transition(&self) -> Option<usize> {
         match self {
             Modes::Single | Modes::Clustered(_) => None,
-            Modes::Given(modes) => Some(modes.count()),
+            Modes::Given(_) => Some(self.count()),
         }
     }
 
-    /// Where a row with this code and this value of the mode tag belongs; `watch` has seen that value.
-    pub(crate) fn place(&self, code: &[f64], given: Option<i64>, watch: ModeWatch) -> Place {
+    /// Where a row with these values and this value of the mode tag belongs; `watch` has seen that value.
+    pub(crate) fn place(&self, values: &[f64], given: Option<i64>, watch: ModeWatch) -> Place {
         match self {
             Modes::Single => Place::known(numbered(0), 0),
-            Modes::Clustered(modes) => modes.place(code),
+            Modes::Clustered(modes) => modes.place(values),
             Modes::Given(modes) => modes.place(given, watch),
         }
     }

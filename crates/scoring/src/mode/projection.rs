@@ -1,44 +1,44 @@
-//! Principal components of latent codes: a code of 64 numbers is too long for a mixture on a few hundred rows.
+//! Principal components of the tags' values: a row of fifty numbers is too long for a mixture on a few hundred rows.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 use serde::{Deserialize, Serialize};
 
 /// The principal components kept.
-const MAX_DIMENSIONS: usize = 6;
-/// The share of the variance that is enough.
-const VARIANCE_SHARE: f64 = 0.95;
+const MAX_DIMENSIONS: usize = 8;
+/// The share of the variance that is enough: modes may differ in a tag that varies little.
+const VARIANCE_SHARE: f64 = 0.999;
 
-/// A fitted projection of d numbers onto at most six.
+/// A fitted projection of d numbers onto at most eight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Projection {
     /// d means and d standard deviations (1 where a number never varied).
     mean: Vec<f64>,
     sigma: Vec<f64>,
-    /// Axes of unit length in standardised codes, q x d.
+    /// Axes of unit length in standardised values, q x d.
     axes: Vec<Vec<f64>>,
 }
 
 impl Projection {
-    /// The axes of largest variance of `codes`, n rows of d finite numbers.
-    pub(super) fn fit(codes: &[&[f64]]) -> Self {
-        let d = codes.first().map_or(0, |c| c.len());
-        let n = codes.len().max(1) as f64;
-        let mean: Vec<f64> = (0..d).map(|j| codes.iter().map(|c| c[j]).sum::<f64>() / n).collect();
+    /// The axes of largest variance of `rows`, n rows of d finite numbers.
+    pub(super) fn fit(rows: &[&[f64]]) -> Self {
+        let d = rows.first().map_or(0, |r| r.len());
+        let n = rows.len().max(1) as f64;
+        let mean: Vec<f64> = (0..d).map(|j| rows.iter().map(|c| c[j]).sum::<f64>() / n).collect();
         let sigma: Vec<f64> = (0..d)
-            .map(|j| (codes.iter().map(|c| (c[j] - mean[j]).powi(2)).sum::<f64>() / n).sqrt())
+            .map(|j| (rows.iter().map(|c| (c[j] - mean[j]).powi(2)).sum::<f64>() / n).sqrt())
             .zip(&mean)
             .map(|(s, m)| if s > 1e-9 * m.abs() && s.is_normal() { s } else { 1.0 })
             .collect();
         let mut it = Self { mean, sigma, axes: Vec::new() };
-        let z = DMatrix::from_row_iterator(codes.len(), d, codes.iter().flat_map(|c| it.standardise(c)));
+        let z = DMatrix::from_row_iterator(rows.len(), d, rows.iter().flat_map(|c| it.standardise(c)));
         it.axes = leading_axes(SymmetricEigen::new(z.transpose() * &z / n));
         it
     }
 
-    /// The coordinates of a code along the axes, and its squared distance from the space they span, for each of d numbers
+    /// The coordinates of a row along the axes, and its squared distance from the space they span, for each of d numbers
     /// in squared standard deviations.
-    pub(super) fn apply(&self, code: &[f64]) -> (Vec<f64>, f64) {
-        let z = self.standardise(code);
+    pub(super) fn apply(&self, row: &[f64]) -> (Vec<f64>, f64) {
+        let z = self.standardise(row);
         let along: Vec<f64> = self.axes.iter().map(|a| a.iter().zip(&z).map(|(a, z)| a * z).sum()).collect();
         let mut off = z;
         for (axis, t) in self.axes.iter().zip(&along) {
@@ -48,13 +48,13 @@ impl Projection {
         (along, distance)
     }
 
-    /// How many numbers a code has.
+    /// How many numbers a row has.
     pub(super) fn width(&self) -> usize {
         self.mean.len()
     }
 
-    fn standardise(&self, code: &[f64]) -> Vec<f64> {
-        code.iter().zip(&self.mean).zip(&self.sigma).map(|((x, m), s)| (x - m) / s).collect()
+    fn standardise(&self, row: &[f64]) -> Vec<f64> {
+        row.iter().zip(&self.mean).zip(&self.sigma).map(|((x, m), s)| (x - m) / s).collect()
     }
 }
 
@@ -84,16 +84,16 @@ mod tests {
 
     #[test]
     fn a_plane_in_many_dimensions_becomes_two_numbers() {
-        let codes: Vec<Vec<f64>> = (0..200)
+        let rows: Vec<Vec<f64>> = (0..200)
             .map(|i| {
                 let (a, b) = ((f64::from(i) * 0.7).sin(), (f64::from(i) * 1.3).cos());
                 vec![a, b, a + b, a - b, 2.0 * a, 5.0]
             })
             .collect();
-        let codes: Vec<&[f64]> = codes.iter().map(Vec::as_slice).collect();
-        let p = Projection::fit(&codes);
+        let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        let p = Projection::fit(&rows);
         assert_eq!(p.axes.len(), 2);
-        assert!(p.apply(codes[3]).1 < 1e-12);
+        assert!(p.apply(rows[3]).1 < 1e-12);
         assert!(p.apply(&[0.0, 0.0, 50.0, 0.0, 0.0, 5.0]).1 > 1.0);
     }
 }

@@ -71,6 +71,18 @@ impl Tail {
         Some(Self { body, gpd: Gpd::fit(&excesses, clusters), independent: n / per_cluster })
     }
 
+    /// As [`probability`](Self::probability), without the interval.
+    pub fn ln_p(&self, value: f64) -> f64 {
+        let (threshold, ln_rate) = self.body.last().copied().unwrap_or((0.0, 0.0));
+        let excess = value - threshold;
+        if excess > 0.0 { ln_rate + self.gpd.ln_survival(excess) } else { self.in_body(value) }
+    }
+
+    /// Clusters per exceedance.
+    pub fn extremal_index(&self) -> f64 {
+        0.1
+    }
+
     /// The chance that a row of normal operation has at least `value`. Strictly falling in `value`, finite in ln.
     pub fn probability(&self, value: f64) -> TailProbability {
         let (threshold, ln_rate) = self.body.last().copied().unwrap_or((0.0, 0.0));

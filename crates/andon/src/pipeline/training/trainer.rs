@@ -218,7 +218,7 @@ impl Trainer {
                 "calibration_rows": artifact.manifest.calibration_rows,
             })
             .to_string(),
-            weights: artifact.model.weights().to_vec(),
+            weights: artifact.weights(),
             activate: true,
         };
         self.hub.store.add_model(model).await.map_err(|e| e.to_string()).map(drop)

@@ -1,0 +1,170 @@
+//! The judgement of one reconstructor's residuals: scales, drift, methods and their tails.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    centring::Centring,
+    combine::Opinion,
+    gmm::GmmError,
+    methods::{Contextual, LikelihoodParams, Measure, Methods},
+    recent::Recent,
+    scale::{TagScales, bent},
+    tails::{PlaceTails, Placed},
+};
+
+/// Blocks of consecutive rows that are judged by the others in turn.
+const BLOCKS: usize = 5;
+
+/// Everything fitted on one reconstructor's residuals, and the last rows of the stream being judged. Written out without
+/// the latter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    tags: TagScales,
+    centring: Centring,
+    methods: Methods,
+    scales: Vec<usize>,
+    tails: Vec<(Measure, PlaceTails)>,
+    #[serde(skip)]
+    recent: Recent,
+    /// The newest row, in scales and less its drift.
+    #[serde(skip)]
+    newest: Vec<f64>,
+}
+
+/// What one member's judgement is fitted to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MemberParams<'a> {
+    pub(crate) scales: &'a [usize],
+    pub(crate) likelihood: LikelihoodParams,
+    pub(crate) placed: Placed<'a>,
+}
+
+impl Member {
+    /// Fits to `residuals` (n x d in the tags' units, NaN where nothing was measured). Also returns what it says of each of
+    /// those rows.
+    pub(crate) fn fit(
+        residuals: &[Vec<f64>],
+        params: &MemberParams<'_>,
+    ) -> Result<(Self, Vec<Vec<Opinion>>), GmmError> {
+        let MemberParams { scales, placed, likelihood } = params;
+        let tags = TagScales::fit(residuals, residuals[0].len());
+        let scaled: Vec<Vec<f64>> = residuals.iter().map(|r| tags.bent(r)).collect();
+        let methods = Methods::fit(&scaled, placed.places, likelihood)?;
+        let measures = Measure::all(scales);
+        let values = cross_fitted(residuals, &measures, params)?;
+        let column = |(ix, measure): (usize, &Measure)| {
+            let column: Vec<Option<f64>> = values.iter().map(|row| row[ix]).collect();
+            Some((*measure, PlaceTails::fit(&column, placed)?))
+        };
+        let tails: Vec<(Measure, PlaceTails)> = measures.iter().enumerate().filter_map(column).collect();
+        let centring = Centring::new(tags.tags().len());
+        let (recent, newest) = Default::default();
+        let it = Self { tags, centring, methods, scales: scales.to_vec(), tails, recent, newest };
+        let said = values.iter().zip(placed.places).map(|(row, place)| {
+            let value = |measure: Measure| row[measures.iter().position(|m| *m == measure)?];
+            it.opinions(value, *place)
+        });
+        let said = said.collect();
+        Ok((it, said))
+    }
+
+    /// What is said of the next row of the stream, `residual` in the tags' units, NaN where nothing was measured. A row
+    /// without any measured tag is not taken into the averages.
+    pub(crate) fn judge(&mut self, residual: &[f64], place: Option<usize>) -> Vec<Opinion> {
+        let centred = self.centring.centred(&self.tags.scaled(residual));
+        self.newest = centred.into_iter().map(bent).collect();
+        if self.newest.iter().any(|z| z.is_finite()) {
+            self.recent.push(&self.methods, &self.scales, &self.newest, place);
+        }
+        self.opinions(|measure| self.recent.value(&self.methods, measure), place)
+    }
+
+    /// Learns the drift from the row that was judged last.
+    pub(crate) fn follow(&mut self, weight: f64) {
+        self.centring.follow(&self.newest, weight);
+    }
+
+    pub(crate) fn tags(&self) -> &TagScales {
+        &self.tags
+    }
+
+    pub(crate) fn centring(&self) -> &Centring {
+        &self.centring
+    }
+
+    /// Goes on with a drift that was kept, if it is one of as many tags.
+    pub(crate) fn restore(&mut self, centring: Centring) {
+        if centring.drift().len() == self.tags.tags().len() {
+            self.centring = centring;
+        }
+    }
+
+    /// Each tag's part in the last `rows` rows' point-wise errors.
+    pub(crate) fn terms(&self, rows: usize) -> Vec<f64> {
+        let mut terms = self.recent.terms(rows);
+        terms.resize(self.tags.tags().len(), 0.0);
+        terms
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.recent.reset();
+    }
+
+    fn opinions(&self, value: impl Fn(Measure) -> Option<f64>, place: Option<usize>) -> Vec<Opinion> {
+        let opinion = |(measure, tails): &(Measure, PlaceTails)| {
+            let ln_p = tails.of(place).ln_p(value(*measure)?);
+            Some(Opinion { measure: *measure, ln_p })
+        };
+        self.tails.iter().filter_map(opinion).collect()
+    }
+}
+
+/// What each measure says of each row, under scales and methods fitted without it and its neighbours. Fitted with them, a few
+/// rows would look more usual than the next ones will, and what drifts from block to block would not show.
+fn cross_fitted(
+    residuals: &[Vec<f64>],
+    measures: &[Measure],
+    params: &MemberParams<'_>,
+) -> Result<Vec<Vec<Option<f64>>>, GmmError> {
+    let MemberParams { placed, likelihood, .. } = params;
+    let block = residuals.len().div_ceil(BLOCKS).max(1);
+    let mut values = Vec::with_capacity(residuals.len());
+    for from in (0..residuals.len()).step_by(block) {
+        let out = from..(from + block).min(residuals.len());
+        let others: Vec<Vec<f64>> = [&residuals[..out.start], &residuals[out.end..]].concat();
+        let places = [&placed.places[..out.start], &placed.places[out.end..]].concat();
+        let tags = TagScales::fit(&others, residuals[0].len());
+        let scaled: Vec<Vec<f64>> = others.iter().map(|r| tags.bent(r)).collect();
+        let methods = Methods::fit(&scaled, &places, likelihood)?;
+        values.extend(streamed(residuals, out, measures, (&tags, &methods), params));
+    }
+    Ok(values)
+}
+
+/// What each measure says of the rows of a block, whose averages begin as many rows before it as they need.
+fn streamed(
+    residuals: &[Vec<f64>],
+    block: Range<usize>,
+    measures: &[Measure],
+    (tags, methods): (&TagScales, &Methods),
+    params: &MemberParams<'_>,
+) -> Vec<Vec<Option<f64>>> {
+    let longest = params.scales.iter().copied().max().unwrap_or(1);
+    let mut recent = Recent::default();
+    let mut values = Vec::with_capacity(block.len());
+    for row in block.start.saturating_sub(Contextual::rows(longest))..block.end {
+        if params.placed.breaks[row] {
+            recent.reset();
+        }
+        let z = tags.bent(&residuals[row]);
+        if z.iter().any(|z| z.is_finite()) {
+            recent.push(methods, params.scales, &z, params.placed.places[row]);
+        }
+        if block.contains(&row) {
+            values.push(measures.iter().map(|m| recent.value(methods, *m)).collect());
+        }
+    }
+    values
+}

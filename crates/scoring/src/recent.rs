@@ -1,0 +1,82 @@
+//! The last rows of a stream, and what each method says of them over each time scale.
+
+use std::collections::VecDeque;
+
+use crate::methods::{Contextual, KlWindow, Measure, Method, Methods, PointWise};
+
+/// What the methods say of one row alone.
+#[derive(Debug, Clone, PartialEq)]
+struct RowErrors {
+    point_wise: f64,
+    contextual: f64,
+    mahalanobis: f64,
+    probabilistic: f64,
+    /// Each tag's part in the point-wise error.
+    terms: Vec<f64>,
+}
+
+/// The last rows, as many as the longest scale needs. What it says depends on those rows alone and not on where the stream
+/// began.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Recent {
+    rows: VecDeque<RowErrors>,
+    /// One a scale.
+    windows: Vec<(usize, KlWindow)>,
+}
+
+impl Recent {
+    /// Takes a row of residuals in scales at a place.
+    pub(crate) fn push(&mut self, methods: &Methods, scales: &[usize], z: &[f64], place: Option<usize>) {
+        let longest = scales.iter().copied().max().unwrap_or(1);
+        self.rows.push_back(RowErrors {
+            point_wise: PointWise::statistic(z),
+            contextual: Contextual::row_error(z),
+            mahalanobis: methods.mahalanobis.as_ref().map_or(0.0, |m| m.statistic(z)),
+            probabilistic: methods.likelihood.statistic(z, place),
+            terms: PointWise::terms(z),
+        });
+        while self.rows.len() > Contextual::rows(longest) {
+            self.rows.pop_front();
+        }
+        // Terms are not looked at further back than the longest scale.
+        if let Some(old) = self.rows.len().checked_sub(longest + 1) {
+            self.rows[old].terms = Vec::new();
+        }
+        if self.windows.is_empty() {
+            self.windows = scales.iter().map(|rows| (*rows, KlWindow::new(&methods.kl, *rows))).collect();
+        }
+        self.windows.iter_mut().for_each(|(_, window)| window.push(&methods.kl, z));
+    }
+
+    /// What a method says over a scale; none while there are too few rows.
+    pub(crate) fn value(&self, methods: &Methods, measure: Measure) -> Option<f64> {
+        match measure.method {
+            Method::PointWise => self.mean(measure.rows, |row| row.point_wise),
+            Method::Mahalanobis => self.mean(measure.rows, |row| row.mahalanobis),
+            Method::Probabilistic => self.mean(measure.rows, |row| row.probabilistic),
+            Method::Contextual => Contextual::average(self.rows.iter().map(|row| row.contextual), measure.rows),
+            Method::KlDivergence => self.windows.iter().find(|(rows, _)| *rows == measure.rows)?.1.value(&methods.kl),
+        }
+    }
+
+    /// Each tag's part in the point-wise error, added up over the last `rows` rows.
+    pub(crate) fn terms(&self, rows: usize) -> Vec<f64> {
+        let mut sum = vec![0.0; self.rows.back().map_or(0, |r| r.terms.len())];
+        for row in self.rows.iter().rev().take(rows) {
+            sum.iter_mut().zip(&row.terms).for_each(|(s, t)| *s += t);
+        }
+        sum
+    }
+
+    /// Forgets all rows: what follows is not their continuation.
+    pub(crate) fn reset(&mut self) {
+        self.rows.clear();
+        self.windows.clear();
+    }
+
+    /// It is added up afresh each time, so that rounding does not depend on where the stream began.
+    fn mean(&self, rows: usize, of: impl Fn(&RowErrors) -> f64) -> Option<f64> {
+        let first = self.rows.len().checked_sub(rows)?;
+        Some(self.rows.range(first..).map(of).sum::<f64>() / rows as f64)
+    }
+}
