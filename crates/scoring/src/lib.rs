@@ -14,12 +14,14 @@
 //! * `combine`: one p-value out of several.
 //! * `contribution`: which tags carried the score.
 //! * [`thresholds`]: the score from which on a row is an anomaly.
+//! * [`limits`]: how far, and which way, a tag may be off before it counts.
 //! * [`gmm`], `linalg`, `effective`: the statistics underneath.
 
 mod combine;
 mod contribution;
 mod effective;
 pub mod gmm;
+pub mod limits;
 mod linalg;
 pub mod methods;
 pub mod mode;
@@ -32,6 +34,7 @@ pub mod tail;
 mod tails;
 pub mod thresholds;
 
+pub use limits::TagLimits;
 pub use scorer::{CalibrationRow, FitError, Judgement, Scorer};
 pub use settings::{ModeSettings, ScorerSettings};
 pub use thresholds::{Threshold, ThresholdError, ThresholdSettings};
