@@ -15,10 +15,12 @@
 //! * `contribution`: which tags carried the score.
 //! * [`thresholds`]: the score from which on a row is an anomaly.
 //! * [`limits`]: how far, and which way, a tag may be off before it counts.
+//! * [`drift`]: when the model no longer fits.
 //! * [`gmm`], `linalg`, `effective`: the statistics underneath.
 
 mod combine;
 mod contribution;
+pub mod drift;
 mod effective;
 pub mod gmm;
 pub mod limits;
@@ -34,6 +36,7 @@ pub mod tail;
 mod tails;
 pub mod thresholds;
 
+pub use drift::{Drift, DriftEvent, DriftSettings, DriftState};
 pub use limits::TagLimits;
 pub use scorer::{CalibrationRow, FitError, Judgement, Scorer};
 pub use settings::{ModeSettings, ScorerSettings};
