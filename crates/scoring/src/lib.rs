@@ -16,12 +16,14 @@
 //! * [`thresholds`]: the score from which on a row is an anomaly.
 //! * [`limits`]: how far, and which way, a tag may be off before it counts.
 //! * [`drift`]: when the model no longer fits.
+//! * [`explain`]: what an alarm is about, in words.
 //! * [`gmm`], `linalg`, `effective`: the statistics underneath.
 
 mod combine;
 mod contribution;
 pub mod drift;
 mod effective;
+pub mod explain;
 pub mod gmm;
 pub mod limits;
 mod linalg;
