@@ -9,10 +9,12 @@
 //! * [`reconstruct`]: the seam between models and judgement.
 //! * [`verdict`]: what the detector says of one grid row.
 //! * [`alarm`]: the alarm as a pure step function.
+//! * [`health`]: an instrument's health after NAMUR NE 107.
 //! * [`role`]: who may do what.
 
 pub mod alarm;
 pub mod clock;
+pub mod health;
 pub mod name;
 pub mod reconstruct;
 pub mod role;
@@ -26,6 +28,7 @@ pub mod windower;
 
 pub use alarm::{Alarm, AlarmId, AlarmState, Condition, JournalEntry};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use health::Ne107;
 pub use name::{AssetName, NameError, SourceName, TagName};
 pub use reconstruct::{Reconstruct, Reconstruction};
 pub use role::Role;

@@ -15,13 +15,19 @@
 //! * `combine`: one score out of all.
 //! * `contribution`: which tags carried the score.
 //! * [`thresholds`]: the score from which on a row is an anomaly.
+//! * [`limits`]: how far, and which way, a tag may be off before it counts.
+//! * [`drift`]: when the model no longer fits.
+//! * [`explain`]: what an alarm is about, in words.
 //! * [`gmm`], `linalg`, `effective`: the statistics underneath.
 
 mod centring;
 mod combine;
 mod contribution;
+pub mod drift;
 mod effective;
+pub mod explain;
 pub mod gmm;
+pub mod limits;
 mod linalg;
 mod member;
 pub mod methods;
@@ -35,6 +41,8 @@ pub mod tail;
 mod tails;
 pub mod thresholds;
 
+pub use drift::{Drift, DriftEvent, DriftSettings, DriftState};
+pub use limits::TagLimits;
 pub use scorer::{CalibrationRow, FitError, Fitted, Followed, Judgement, Row, Scorer};
 pub use settings::{ModeSettings, ScorerSettings};
 pub use thresholds::{Threshold, ThresholdError, ThresholdSettings};

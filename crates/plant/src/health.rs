@@ -1,0 +1,66 @@
+//! The health of an instrument in the five words of NAMUR NE 107.
+
+use serde::{Deserialize, Serialize};
+
+/// What NAMUR NE 107 says of an instrument, for people who see to it rather than to the process.
+///
+/// The numbers are those of DeviceHealthEnumeration (OPC 10000-100, 4.5.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ne107 {
+    /// It works as it should.
+    #[default]
+    Good = 0,
+    /// Its value is not valid because it, or the way to it, failed.
+    Failure = 1,
+    /// Its value is not valid for now because someone works on it.
+    CheckFunction = 2,
+    /// It, or the process it is in, is outside of what it is meant for.
+    OutOfSpecification = 3,
+    /// Its value is still valid, but it will soon need maintenance.
+    MaintenanceRequired = 4,
+}
+
+impl Ne107 {
+    /// The number of DeviceHealthEnumeration.
+    pub fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// The word for JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ne107::Good => "good",
+            Ne107::Failure => "failure",
+            Ne107::CheckFunction => "check_function",
+            Ne107::OutOfSpecification => "out_of_specification",
+            Ne107::MaintenanceRequired => "maintenance_required",
+        }
+    }
+
+    /// The letter shown beside the recommendation's symbol; none where there is nothing to show.
+    pub fn letter(self) -> Option<char> {
+        match self {
+            Ne107::Good => None,
+            Ne107::Failure => Some('F'),
+            Ne107::CheckFunction => Some('C'),
+            Ne107::OutOfSpecification => Some('S'),
+            Ne107::MaintenanceRequired => Some('M'),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_is_the_one_in_json_and_the_number_the_one_of_opc_ua() {
+        let all =
+            [Ne107::Good, Ne107::Failure, Ne107::CheckFunction, Ne107::OutOfSpecification, Ne107::MaintenanceRequired];
+        for (code, health) in all.into_iter().enumerate() {
+            assert_eq!(health.code(), code as i32);
+            assert_eq!(serde_json::to_string(&health).unwrap(), format!("\"{}\"", health.as_str()));
+        }
+    }
+}
