@@ -1,16 +1,15 @@
 //! The streaming detector of one asset: samples in, a step a grid row out.
 
-use std::time::Duration;
-
 use andon_plant::{
-    AssetName, Fill, Reconstruct, Sample, StatusCode, Tag, TagName, TagVerdict, Timestamp, Verdict, Window, Windower,
-    WindowerSettings, verdict::Mode, windower::Pushed,
+    AssetName, Sample, Tag, TagName, Timestamp, Verdict, Windower, WindowerSettings, alarm::AlarmSettings,
+    reconstruct::ReconstructError, windower::Pushed,
 };
-use andon_scoring::{Judgement, Row, Scorer, Threshold};
+use andon_scoring::{DriftState, TagLimits};
 
 use crate::{
     artifact::{Artifact, Manifest},
-    fit::{given_mode, is_judgeable, mode_values, residual, usable},
+    fit::is_judgeable,
+    judge::{Arrival, Judge, Learned, Subject},
 };
 
 /// What came of one grid row.
@@ -61,38 +60,42 @@ fn list(names: &[TagName]) -> String {
     names.join(", ")
 }
 
+/// What a detector is told besides its tags.
+#[derive(Debug, Clone)]
+pub struct DetectorSettings {
+    /// How windows are cut.
+    pub window: WindowerSettings,
+    /// Which deviations of each tag matter; tags beyond its end have no limits.
+    pub limits: Vec<TagLimits>,
+    /// When an alarm is active: while it is, nothing is learned.
+    pub alarm: AlarmSettings,
+}
+
 /// The detector of one asset. It cuts windows from the first sample on, and judges them once a model is installed.
 pub struct Detector {
     asset: AssetName,
     tags: Vec<Tag>,
+    settings: DetectorSettings,
     windower: Windower,
     judge: Option<Judge>,
-}
-
-struct Judge {
-    /// The model and its companions.
-    models: Vec<Box<dyn Reconstruct>>,
-    scorer: Scorer,
-    threshold: Threshold,
-    mode_tag: Option<usize>,
-    /// Rows and time between two windows, and the time of the last one.
-    stride: usize,
-    step: Duration,
-    last: Option<Timestamp>,
+    held: bool,
 }
 
 impl Detector {
     /// A detector without a model.
-    pub fn new(asset: AssetName, tags: Vec<Tag>, window: WindowerSettings) -> Self {
-        let windower = Windower::new(window, tags.len());
-        Self { asset, tags, windower, judge: None }
+    pub fn new(asset: AssetName, tags: Vec<Tag>, settings: DetectorSettings) -> Self {
+        let windower = Windower::new(settings.window, tags.len());
+        Self { asset, tags, settings, windower, judge: None, held: false }
     }
 
-    /// A detector with the windows and tags of `artifact`.
+    /// A detector with the windows, tags, limits and alarm of `artifact`.
     pub fn of(asset: AssetName, artifact: Artifact) -> Self {
-        let (tags, window) = (artifact.manifest.tags.clone(), artifact.manifest.window());
-        let windower = Windower::new(window, tags.len());
-        Self { asset, tags, windower, judge: Some(Judge::new(artifact)) }
+        let manifest = &artifact.manifest;
+        let (window, alarm) = (manifest.window(), manifest.alarm);
+        let settings = DetectorSettings { window, alarm, limits: manifest.limits.clone() };
+        let mut detector = Self::new(asset, manifest.tags.clone(), settings);
+        detector.judge = Some(Judge::new(artifact));
+        detector
     }
 
     /// Judges with `artifact` from the next row on.
@@ -120,29 +123,56 @@ impl Detector {
         self.windower.heard(time);
     }
 
-    /// Judges the next row that lies before `watermark`; none if there is none yet.
+    /// Judges the next row that lies before `watermark`; none if there is none yet. A late row is judged with what was learned
+    /// before, and teaches nothing.
     ///
     /// # Errors
     /// If the model failed on the row. The row is done with, the next call goes on.
-    pub fn step(&mut self, watermark: Timestamp) -> Option<Result<Step, andon_plant::reconstruct::ReconstructError>> {
+    pub fn step(&mut self, watermark: Timestamp, late: bool) -> Option<Result<Step, ReconstructError>> {
         let time = self.windower.next_row(watermark)?.time;
         let window = self.windower.window().filter(is_judgeable);
         let verdict = match (window, self.judge.as_mut()) {
-            (Some(window), Some(judge)) => judge.verdict(&self.asset, &self.tags, &window).map(Some),
+            (Some(window), Some(judge)) => {
+                let subject = Subject { asset: &self.asset, tags: &self.tags, settings: &self.settings };
+                judge.verdict(&subject, &window, Arrival { late, held: self.held }).map(Some)
+            }
             _ => Ok(None),
         };
         Some(verdict.map(|verdict| Step { time, verdict }))
     }
 
-    /// The threshold as it stands, to go on with after a restart.
-    pub fn threshold(&self) -> Option<&Threshold> {
-        self.judge.as_ref().map(|j| &j.threshold)
+    /// Learns nothing while it is held: the asset is shelved or under maintenance.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
-    /// Goes on with a threshold that was kept before a restart.
-    pub fn restore_threshold(&mut self, threshold: Threshold) {
+    /// An operator says that what is going on is normal: it may be learned from.
+    pub fn assess_normal(&mut self) {
         if let Some(judge) = &mut self.judge {
-            judge.threshold = threshold;
+            judge.learned.threshold.assess_normal();
+            judge.learned.drift.settled();
+        }
+    }
+
+    /// Whether an alarm of these verdicts is active, with its delays and hysteresis.
+    pub fn alarm_active(&self) -> bool {
+        self.judge.as_ref().is_some_and(|j| j.learned.alarm.active())
+    }
+
+    /// Whether the model still fits what comes; none without a model.
+    pub fn drift(&self) -> Option<DriftState> {
+        self.judge.as_ref().map(|j| j.learned.drift.state())
+    }
+
+    /// What was learned since the fit, to go on with after a restart.
+    pub fn learned(&self) -> Option<Learned> {
+        self.judge.as_ref().map(Judge::learned)
+    }
+
+    /// Goes on with what was learned before a restart.
+    pub fn restore(&mut self, learned: Learned) {
+        if let Some(judge) = &mut self.judge {
+            judge.restore(learned);
         }
     }
 }
@@ -172,87 +202,4 @@ pub fn fits(
         });
     }
     Ok(())
-}
-
-impl Judge {
-    fn new(artifact: Artifact) -> Self {
-        let Artifact { manifest, model, companions } = artifact;
-        let models = std::iter::once(model).chain(companions).map(|m| Box::new(m) as Box<dyn Reconstruct>).collect();
-        let mode_tag = manifest.mode_tag.as_ref().and_then(|name| manifest.tags.iter().position(|t| t.name == *name));
-        let window = manifest.window();
-        let stride = window.stride.max(1);
-        let step = window.grid * stride as u32;
-        let (scorer, threshold) = (manifest.scorer, manifest.threshold);
-        Self { models, scorer, threshold, mode_tag, stride, step, last: None }
-    }
-
-    fn verdict(
-        &mut self,
-        asset: &AssetName,
-        tags: &[Tag],
-        window: &Window,
-    ) -> Result<Verdict, andon_plant::reconstruct::ReconstructError> {
-        let continues = self.last.is_some_and(|last| last.after(self.step) == window.time);
-        if !continues {
-            self.scorer.reset();
-        }
-        // Where a model fails, the next window begins anew.
-        self.last = None;
-        let mut expected = Vec::with_capacity(self.models.len());
-        for model in &mut self.models {
-            expected.push(model.expect(window, continues.then_some(self.stride))?.expected);
-        }
-        self.last = Some(window.time);
-        let residuals: Vec<Vec<f64>> = expected.iter().map(|expected| residual(window, expected)).collect();
-        let judgement = self.scorer.judge(&Row {
-            residuals: &residuals,
-            usable: &usable(window),
-            values: &mode_values(window, tags),
-            given_mode: self.mode_tag.and_then(|ix| given_mode(window, ix)),
-        });
-        let threshold = self.threshold.observe(judgement.score);
-        Ok(Verdict {
-            asset: asset.clone(),
-            time: window.time,
-            score: judgement.score,
-            threshold,
-            probability: judgement.probability,
-            probability_low: judgement.probability_low,
-            probability_high: judgement.probability_high,
-            imputed: window.imputed_share(),
-            status: status(window, &judgement.mode),
-            tags: tag_verdicts(tags, window, &expected[0], &judgement),
-            mode: judgement.mode,
-        })
-    }
-}
-
-fn tag_verdicts(tags: &[Tag], window: &Window, expected: &[f64], judgement: &Judgement) -> Vec<TagVerdict> {
-    let newest = window.rows - 1;
-    let cells = window.row(newest).iter().zip(window.row_fill(newest)).zip(expected);
-    tags.iter()
-        .zip(cells)
-        .zip(judgement.bands.iter().zip(&judgement.contributions))
-        .map(|((tag, ((value, fill), expected)), (band, contribution))| TagVerdict {
-            tag: tag.name.clone(),
-            value: *value,
-            expected: *expected,
-            expected_low: expected + band.0,
-            expected_high: expected + band.1,
-            residual: value - expected,
-            contribution: *contribution,
-            imputed: fill.is_imputed(),
-        })
-        .collect()
-}
-
-/// The verdict's honesty: anything made up in the window, doubtful in its newest row, or a mode nobody has seen, shows.
-fn status(window: &Window, mode: &Mode) -> StatusCode {
-    if window.fill.iter().any(|f| f.is_imputed()) {
-        StatusCode::UNCERTAIN_SUBSTITUTE_VALUE
-    } else if *mode == Mode::Unknown || window.row_fill(window.rows - 1).contains(&Fill::Doubtful) {
-        StatusCode::UNCERTAIN_SUB_NORMAL
-    } else {
-        StatusCode::GOOD
-    }
 }

@@ -28,7 +28,7 @@ pub mod windower;
 
 pub use alarm::{Alarm, AlarmId, AlarmState, Condition, JournalEntry};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use health::Ne107;
+pub use health::{FaultClass, Ne107};
 pub use name::{AssetName, NameError, SourceName, TagName};
 pub use reconstruct::{Reconstruct, Reconstruction};
 pub use role::Role;
@@ -36,6 +36,6 @@ pub use sample::{Sample, TagKey, TagSample};
 pub use status::{Quality, StatusCode};
 pub use tag::{Range, Tag, TagKind};
 pub use time::Timestamp;
-pub use verdict::{AssetState, Mode, TagVerdict, Verdict};
+pub use verdict::{AssetState, Mode, TagFinding, TagVerdict, Verdict};
 pub use window::{Fill, Window};
 pub use windower::{Windower, WindowerSettings};

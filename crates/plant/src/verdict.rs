@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    health::FaultClass,
     name::{AssetName, TagName},
     status::StatusCode,
     time::Timestamp,
@@ -71,6 +72,17 @@ pub struct TagVerdict {
     pub imputed: bool,
 }
 
+/// What is wrong with one tag of an anomalous row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TagFinding {
+    /// The tag.
+    pub tag: TagName,
+    /// What kind of fault it looks like.
+    pub class: FaultClass,
+    /// One sentence for an operator, in the tag's unit.
+    pub text: String,
+}
+
 /// What the detector says of one grid row of one asset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -97,6 +109,13 @@ pub struct Verdict {
     pub status: StatusCode,
     /// One entry a tag, in the asset's order.
     pub tags: Vec<TagVerdict>,
+    /// The row came after its time, as by a backfill: it is written down and raises no alarm.
+    pub late: bool,
+    /// What is wrong with the tags that carried the score most, largest share first; empty unless the row is anomalous.
+    pub findings: Vec<TagFinding>,
+    /// How much the model looked at each row of the window, oldest first; they sum to 1. Empty unless the row is anomalous
+    /// and the model has attention.
+    pub attention: Vec<f64>,
 }
 
 impl Verdict {

@@ -79,5 +79,8 @@ fn verdict(asset: &AssetName, tags: &[TagName], time: Timestamp) -> Verdict {
         imputed: 0.0,
         status: StatusCode::GOOD,
         tags: tags.iter().map(of).collect(),
+        late: false,
+        findings: Vec::new(),
+        attention: Vec::new(),
     }
 }

@@ -107,6 +107,9 @@ impl Store {
             imputed: p.imputed,
             status: p.status,
             tags,
+            late: false,
+            findings: Vec::new(),
+            attention: Vec::new(),
         }))
     }
 }

@@ -87,6 +87,9 @@ fn verdict(time: Timestamp, score: f64, tags: usize) -> Verdict {
         imputed: 0.25,
         status: StatusCode::UNCERTAIN_SUBSTITUTE_VALUE,
         tags,
+        late: false,
+        findings: Vec::new(),
+        attention: Vec::new(),
     }
 }
 

@@ -98,6 +98,9 @@ impl Mixer {
                 contribution: 1.0,
                 imputed: false,
             }],
+            late: false,
+            findings: Vec::new(),
+            attention: Vec::new(),
         }
     }
 }

@@ -4,74 +4,10 @@
 //! stuck) is the sensor's whatever other tags do, because a model that reads a broken tag expects nonsense of its
 //! neighbours. (But a tag that rests at nothing while others deviate is no stuck one.) What is a matter of expectation (noise, spike, deviation) is the sensor's only if it is alone.
 
-use andon_plant::{Ne107, Range};
-use serde::{Deserialize, Serialize};
+use andon_plant::{FaultClass, Range};
 
 use super::habits::{TagHabits, step};
 use crate::scale::TagScale;
-
-/// From this many scales on a row deviates.
-const DEVIATES: f64 = 3.0;
-/// This many rows in a row that don't deviate end a fault.
-const QUIET_ROWS: usize = 8;
-/// Where no row deviates by itself, the mean of this many may, by this many scales.
-const FAINT: (usize, f64) = (10, 1.5);
-/// The fewest rows that can be stuck, and how much longer than ever they must be.
-const STUCK: (usize, f64) = (5, 1.5);
-/// The fewest rows that can be noisy, and how much farther than usual they must step.
-const NOISY: (usize, f64) = (6, 3.0);
-/// A spike is at least this many scales high.
-const FAR: f64 = 6.0;
-/// Another tag deviates too from this much of the tag's own share on.
-const JOINT_SHARE: f64 = 0.5;
-
-/// What a tag's fault looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultClass {
-    /// It shows what its instrument can't measure: a broken wire, a short circuit.
-    OutOfRange,
-    /// It shows one and the same value for longer than it ever did.
-    Stuck,
-    /// It, and no other tag, jumps about: a loose contact, a failing shield.
-    #[serde(rename = "noise")]
-    NoiseBurst,
-    /// It, and no other tag, jumped and is coming back: a knock, interference.
-    Spike,
-    /// It, and no other tag, is away from expected: the sensor has drifted or has an offset.
-    Deviation,
-    /// It and others are away from expected: the process has changed.
-    JointDeviation,
-}
-
-impl FaultClass {
-    /// The word for JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FaultClass::OutOfRange => "out_of_range",
-            FaultClass::Stuck => "stuck",
-            FaultClass::NoiseBurst => "noise",
-            FaultClass::Spike => "spike",
-            FaultClass::Deviation => "deviation",
-            FaultClass::JointDeviation => "joint_deviation",
-        }
-    }
-
-    /// Whether it is the sensor rather than the process.
-    pub fn is_sensor(self) -> bool {
-        self != FaultClass::JointDeviation
-    }
-
-    /// What NAMUR NE 107 says of a tag with this fault: failed where the value is worthless, in need of maintenance where
-    /// it is doubtful, out of specification where it is sound but the process is not, or where it will pass.
-    pub fn health(self) -> Ne107 {
-        match self {
-            FaultClass::OutOfRange | FaultClass::Stuck => Ne107::Failure,
-            FaultClass::NoiseBurst | FaultClass::Deviation => Ne107::MaintenanceRequired,
-            FaultClass::Spike | FaultClass::JointDeviation => Ne107::OutOfSpecification,
-        }
-    }
-}
 
 /// The recent rows of one tag, oldest first, in its unit; some 60 are enough. Rows beyond the shorter of the two are left
 /// out.

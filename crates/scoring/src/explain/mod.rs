@@ -13,6 +13,6 @@ pub mod habits;
 pub mod reason;
 
 pub use alike::{Alike, PastAlarm, SignedShare, alike};
-pub use fault::{FaultClass, Finding, TagRows, diagnose, others_deviate};
+pub use fault::{Finding, TagRows, diagnose, others_deviate};
 pub use habits::TagHabits;
 pub use reason::{Reason, reason};

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use andon_plant::{Mode, Range};
+use andon_plant::{FaultClass, Mode, Range};
 
-use super::fault::FaultClass;
 
 /// Significant digits of a deviation: the third is within the noise.
 const DEVIATION_DIGITS: usize = 2;

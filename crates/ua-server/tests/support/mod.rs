@@ -99,6 +99,9 @@ pub(crate) fn verdict(time: Timestamp, score: f64, status: StatusCode) -> Verdic
             contribution: 1.0,
             imputed: false,
         }],
+        late: false,
+        findings: Vec::new(),
+        attention: Vec::new(),
     }
 }
 

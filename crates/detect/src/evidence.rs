@@ -1,0 +1,79 @@
+//! The newest rows as they were measured and expected: what an anomaly is explained with.
+
+use std::{collections::VecDeque, time::Duration};
+
+use andon_plant::{FaultClass, Tag, TagFinding, Window};
+use andon_scoring::{
+    Judgement, Scorer,
+    explain::{Finding, Reason, TagHabits, TagRows, diagnose, others_deviate, reason},
+};
+
+/// Rows looked back.
+const ROWS: usize = 60;
+/// Tags that are looked at.
+const NAMED: usize = 3;
+/// A tag that carries less than this share is not looked at.
+const NAMED_SHARE: f64 = 0.1;
+
+/// The last rows of the stream.
+pub(crate) struct Evidence {
+    habits: Vec<TagHabits>,
+    /// The time between two rows.
+    step: Duration,
+    /// Values and what was expected, one a tag; NaN where a value was made up.
+    rows: VecDeque<(Vec<f64>, Vec<f64>)>,
+}
+
+impl Evidence {
+    pub(crate) fn new(habits: Vec<TagHabits>, step: Duration) -> Self {
+        Self { habits, step, rows: VecDeque::new() }
+    }
+
+    /// Takes the newest row of a window and what the model expected of it.
+    pub(crate) fn take(&mut self, window: &Window, expected: &[f64]) {
+        let newest = window.rows - 1;
+        let cells = window.row(newest).iter().zip(window.row_fill(newest));
+        let values = cells.map(|(value, fill)| if fill.is_imputed() { f64::NAN } else { *value }).collect();
+        self.rows.push_back((values, expected.to_vec()));
+        while self.rows.len() > ROWS {
+            self.rows.pop_front();
+        }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.rows.clear();
+    }
+
+    /// What is wrong with the tags that carried the newest row's score most, largest share first.
+    pub(crate) fn findings(&self, tags: &[Tag], judgement: &Judgement, scorer: &Scorer) -> Vec<TagFinding> {
+        let shares = &judgement.contributions;
+        let mut order: Vec<usize> = (0..shares.len()).filter(|tag| shares[*tag] >= NAMED_SHARE).collect();
+        order.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]));
+        order.truncate(NAMED);
+        order.into_iter().filter_map(|ix| self.finding(ix, tags.get(ix)?, judgement, scorer)).collect()
+    }
+
+    fn finding(&self, ix: usize, tag: &Tag, judgement: &Judgement, scorer: &Scorer) -> Option<TagFinding> {
+        let column = |of: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| -> Vec<f64> {
+            self.rows.iter().map(|row| of(row).get(ix).copied().unwrap_or(f64::NAN)).collect()
+        };
+        let (values, expected) = (column(|row| &row.0), column(|row| &row.1));
+        let (scale, habits) = (*scorer.tags()?.tags().get(ix)?, *self.habits.get(ix)?);
+        let others = others_deviate(&judgement.contributions, ix);
+        let rows = TagRows { values: &values, expected: &expected, scale, range: tag.range, habits, others };
+        let (value, expected) = (*values.last()?, *expected.last()?);
+        let class = if others { FaultClass::JointDeviation } else { FaultClass::Deviation };
+        let found = diagnose(&rows).unwrap_or(Finding { class, rows: 1, deviation: value - expected });
+        let reason = reason(&Reason {
+            tag: &tag.name,
+            unit: &tag.unit,
+            class: found.class,
+            value,
+            deviation: found.deviation,
+            range: tag.range,
+            mode: &judgement.mode,
+            lasted: self.step * found.rows as u32,
+        });
+        Some(TagFinding { tag: tag.name.clone(), class: found.class, text: reason })
+    }
+}
