@@ -34,4 +34,4 @@ pub mod thresholds;
 
 pub use scorer::{CalibrationRow, FitError, Judgement, Scorer};
 pub use settings::{ModeSettings, ScorerSettings};
-pub use thresholds::{Threshold, ThresholdError, ThresholdSettings};
+pub use thresholds::{Threshold, ThresholdCalibration, ThresholdError, ThresholdRow, ThresholdSettings};
