@@ -45,4 +45,4 @@ pub use drift::{Drift, DriftEvent, DriftSettings, DriftState};
 pub use limits::TagLimits;
 pub use scorer::{CalibrationRow, FitError, Fitted, Followed, Judgement, Row, Scorer};
 pub use settings::{ModeSettings, ScorerSettings};
-pub use thresholds::{Threshold, ThresholdError, ThresholdSettings};
+pub use thresholds::{Threshold, ThresholdCalibration, ThresholdError, ThresholdRow, ThresholdSettings};

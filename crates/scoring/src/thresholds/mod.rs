@@ -1,99 +1,125 @@
-//! Thresholds: the score from which on a row is an anomaly.
+//! Thresholds: the score from which on a row is an anomaly (paper, section 3.3).
 //!
-//! One file a strategy. A new one is one more file, one more variant of [`ThresholdSettings`] and [`Threshold`], and what
-//! the compiler then asks for.
+//! A threshold has a base, from what the operator says (an alarm budget, costs, or a score), and a strategy, which moves it
+//! around that base by how recent normal scores differ from calibrated ones. In reading order:
+//!
+//! * `threshold`: the threshold, row by row.
+//! * `settings`, `error`: what may be set about it.
+//! * `base`, [`budget`], [`cost`]: where it stands in steady normal operation.
+//! * `calibration`: what it is fitted to, and which place a row has.
+//! * `freeze`, `lessons`: which rows teach. An anomaly must not, whatever the strategy.
+//! * `journal`: what became of it.
+//! * `fixed`, `percentile`, `ewma`, `gmm`, `context`, `ensemble`: the strategies.
+//!
+//! A new strategy is one file, one more variant of [`Strategy`] and of `Fitted`, and what the compiler then asks for.
 
+mod base;
+pub mod budget;
+mod calibration;
+mod context;
+pub mod cost;
+mod ensemble;
+mod error;
 mod ewma;
 mod fixed;
+mod freeze;
+mod gmm;
+mod journal;
+mod lessons;
+mod moments;
+mod percentile;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod threshold;
 
 use serde::{Deserialize, Serialize};
 
-pub use ewma::{Ewma, EwmaSettings};
-pub use fixed::{Fixed, FixedSettings};
+pub use base::Base;
+pub use budget::AlarmBudget;
+pub use calibration::ThresholdCalibration;
+pub use cost::AlarmCost;
+pub use error::ThresholdError;
+pub use journal::{Change, Entry};
+pub use settings::ThresholdSettings;
+pub use threshold::{Threshold, ThresholdRow};
 
-/// Which strategy, with its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "strategy", rename_all = "snake_case")]
-pub enum ThresholdSettings {
-    /// The same score for ever.
-    Fixed(FixedSettings),
-    /// Follows the recent scores' mean and deviation.
-    Ewma(EwmaSettings),
+use calibration::{Normal, Place};
+use context::Context;
+use ensemble::Ensemble;
+use ewma::Ewma;
+use fixed::Fixed;
+use gmm::Mixtures;
+use lessons::Lesson;
+use percentile::Percentile;
+
+/// How a threshold moves around its base (paper, Table 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Not at all.
+    Fixed,
+    /// With a percentile of the last scores.
+    Percentile,
+    /// With the mean and the deviation of recent scores.
+    Ewma,
+    /// With a mixture of normal distributions for each operating mode.
+    Gmm,
+    /// By an offset for each operating mode, and one for transitions.
+    Context,
+    /// The median of the five others.
+    Ensemble,
 }
 
-impl Default for ThresholdSettings {
-    fn default() -> Self {
-        Self::Ewma(EwmaSettings::default())
-    }
+impl Strategy {
+    /// All of them, in the order of Table 4.
+    pub const ALL: [Self; 6] = [Self::Fixed, Self::Percentile, Self::Ewma, Self::Gmm, Self::Context, Self::Ensemble];
 }
 
-/// A threshold with its state. It is written out with the rest of a detector, so that a restart goes on where it stopped.
+/// A strategy with its state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "strategy", rename_all = "snake_case")]
-pub enum Threshold {
-    /// The same score for ever.
+enum Fitted {
     Fixed(Fixed),
-    /// Follows the recent scores' mean and deviation.
+    Percentile(Percentile),
     Ewma(Ewma),
+    Gmm(Mixtures),
+    Context(Context),
+    Ensemble(Box<Ensemble>),
 }
 
-/// A threshold's settings contradict each other.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ThresholdError {
-    /// A number is out of its range.
-    #[error("threshold.{key} is {value}; it must be {range}")]
-    Range {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: f64,
-        /// What it may be.
-        range: &'static str,
-    },
-}
+impl Fitted {
+    fn fit(settings: &ThresholdSettings, normal: &Normal) -> Result<Self, ThresholdError> {
+        Ok(match settings.strategy {
+            Strategy::Fixed => Self::Fixed(Fixed::fit(normal)),
+            Strategy::Percentile => Self::Percentile(Percentile::fit(settings, normal)),
+            Strategy::Ewma => Self::Ewma(Ewma::fit(settings, normal)),
+            Strategy::Gmm => Self::Gmm(Mixtures::fit(settings, normal)?),
+            Strategy::Context => Self::Context(Context::fit(settings, normal)),
+            Strategy::Ensemble => Self::Ensemble(Box::new(Ensemble::fit(settings, normal)?)),
+        })
+    }
 
-impl ThresholdSettings {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// If a number is out of its range.
-    pub fn check(&self) -> Result<(), ThresholdError> {
+    fn learn(&mut self, lesson: &Lesson) {
         match self {
-            Self::Fixed(settings) => settings.check(),
-            Self::Ewma(settings) => settings.check(),
-        }
-    }
-}
-
-impl Threshold {
-    /// A threshold as it stands before the first row.
-    pub fn new(settings: ThresholdSettings) -> Self {
-        match settings {
-            ThresholdSettings::Fixed(settings) => Self::Fixed(Fixed::new(settings)),
-            ThresholdSettings::Ewma(settings) => Self::Ewma(Ewma::new(settings)),
+            Self::Fixed(_) => {}
+            Self::Percentile(percentile) => percentile.learn(lesson),
+            Self::Ewma(ewma) => ewma.learn(lesson),
+            Self::Gmm(mixtures) => mixtures.learn(lesson),
+            Self::Context(context) => context.learn(lesson),
+            Self::Ensemble(ensemble) => ensemble.learn(lesson),
         }
     }
 
-    /// The threshold for a row with this score, which teaches the threshold for the rows after it. A score that reaches
-    /// the threshold teaches nothing: an anomaly must not.
-    pub fn observe(&mut self, score: f64) -> f64 {
+    /// The threshold at `place`, not yet between its bounds.
+    fn at(&self, place: Place) -> f64 {
         match self {
-            Self::Fixed(fixed) => fixed.in_force(),
-            Self::Ewma(ewma) => ewma.observe(score),
+            Self::Fixed(fixed) => fixed.at(),
+            Self::Percentile(percentile) => percentile.at(),
+            Self::Ewma(ewma) => ewma.at(),
+            Self::Gmm(mixtures) => mixtures.at(place),
+            Self::Context(context) => context.at(place),
+            Self::Ensemble(ensemble) => ensemble.at(place),
         }
     }
-
-    /// The threshold for the next row. To be asked instead of [`observe`](Self::observe) while an alarm is active or the
-    /// asset is shelved or under maintenance, when nothing may be learned.
-    pub fn in_force(&self) -> f64 {
-        match self {
-            Self::Fixed(fixed) => fixed.in_force(),
-            Self::Ewma(ewma) => ewma.in_force(),
-        }
-    }
-}
-
-/// `value` if it lies in `low..=high`.
-fn check(key: &'static str, value: f64, low: f64, high: f64, range: &'static str) -> Result<(), ThresholdError> {
-    if (low..=high).contains(&value) { Ok(()) } else { Err(ThresholdError::Range { key, value, range }) }
 }

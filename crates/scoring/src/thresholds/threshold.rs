@@ -1,0 +1,150 @@
+//! A threshold, row by row.
+
+use std::time::Duration;
+
+use andon_plant::{Timestamp, verdict::MAX_SCORE};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Base, Change, Entry, Fitted, ThresholdCalibration, ThresholdError, ThresholdSettings,
+    base::Bounds,
+    calibration::{Normal, Place, Places},
+    freeze::Freeze,
+    journal::Journal,
+    lessons::{Lesson, Lessons},
+};
+
+/// What a threshold needs to know of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ThresholdRow {
+    /// The row's time.
+    pub time: Timestamp,
+    /// -log10 p. One that is not a finite number teaches nothing.
+    pub score: f64,
+    /// The number of its operating mode; none where calibration has not seen it.
+    pub mode: Option<usize>,
+    /// It is between two modes.
+    pub transition: bool,
+    /// An alarm is active, or the asset is shelved or under maintenance.
+    pub held: bool,
+}
+
+/// A threshold with its state. It is written out with the rest of a detector, so that a restart goes on where it stopped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    base: Base,
+    bounds: Bounds,
+    places: Places,
+    longest_freeze: Duration,
+    transition_factor: f64,
+    strategy: Fitted,
+    as_fitted: Fitted,
+    freeze: Freeze,
+    lessons: Lessons,
+    journal: Journal,
+    /// The time and the place of the last row.
+    last: Option<(Timestamp, Place)>,
+}
+
+impl Threshold {
+    /// Fits a threshold to scores of normal operation.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, the calibration contradicts itself or has no score, or a mixture can't be fitted.
+    pub fn fit(settings: &ThresholdSettings, calibration: &ThresholdCalibration<'_>) -> Result<Self, ThresholdError> {
+        settings.check()?;
+        calibration.check()?;
+        let base = Base::new(settings, calibration);
+        let normal = Normal::new(calibration, base);
+        let bounds = Bounds::new(settings, base.score);
+        let strategy = Fitted::fit(settings, &normal)?;
+        let start = normal.places.all().map(|place| bounds.keep(strategy.at(place))).collect();
+        Ok(Self {
+            base,
+            bounds,
+            places: normal.places,
+            longest_freeze: settings.freeze,
+            transition_factor: settings.transition_factor,
+            as_fitted: strategy.clone(),
+            strategy,
+            freeze: Freeze::default(),
+            lessons: Lessons::default(),
+            journal: Journal::new(start),
+            last: None,
+        })
+    }
+
+    /// The threshold in force for this row, which then may teach the one for the rows after it.
+    pub fn observe(&mut self, row: &ThresholdRow) -> f64 {
+        let place = self.places.of(row.mode, row.transition);
+        let threshold = self.at(place);
+        self.last = Some((row.time, place));
+        if let Some(change) = self.freeze.see(row.time, row.held, self.longest_freeze) {
+            self.journal.write(row.time, place, threshold, change);
+        }
+        if row.score.is_finite() {
+            let speed = if row.transition { self.transition_factor } else { 1.0 };
+            self.hear(Lesson { score: row.score.clamp(0.0, MAX_SCORE), place, speed }, threshold);
+            self.journal.follow(row.time, place, self.at(place));
+        }
+        threshold
+    }
+
+    /// The threshold for a row of this mode. A row that comes late, out of a backfill, is judged by this and not observed:
+    /// it teaches nothing.
+    pub fn in_force(&self, mode: Option<usize>, transition: bool) -> f64 {
+        self.at(self.places.of(mode, transition))
+    }
+
+    /// An operator says that what the asset does is normal: the freeze ends, and until its cause does every row teaches.
+    /// Changes nothing where nothing is frozen.
+    pub fn assess_normal(&mut self) {
+        if let Some(change) = self.freeze.assess_normal() {
+            self.note(change);
+        }
+    }
+
+    /// Back to as it was fitted. The journal stays; while something holds, nothing teaches, whatever was said of it.
+    pub fn revert(&mut self) {
+        if let Some((time, _)) = self.last {
+            self.freeze.revert(time);
+        }
+        self.strategy = self.as_fitted.clone();
+        self.lessons.forget();
+        self.note(Change::Reverted);
+    }
+
+    /// Where it stands in steady normal operation.
+    pub fn base(&self) -> Base {
+        self.base
+    }
+
+    /// Whether nothing teaches at present.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.freeze, Freeze::Frozen(_))
+    }
+
+    /// The last notable changes, at most 64, oldest first.
+    pub fn journal(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.journal.entries()
+    }
+
+    fn at(&self, place: Place) -> f64 {
+        self.bounds.keep(self.strategy.at(place))
+    }
+
+    fn hear(&mut self, lesson: Lesson, threshold: f64) {
+        let Self { freeze, lessons, strategy, .. } = self;
+        match freeze {
+            Freeze::Free => lessons.hear(lesson, threshold, |lesson| strategy.learn(lesson)),
+            Freeze::Frozen(_) => lessons.forget(),
+            Freeze::Lifted => strategy.learn(&lesson),
+        }
+    }
+
+    fn note(&mut self, change: Change) {
+        if let Some((time, place)) = self.last {
+            self.journal.write(time, place, self.at(place), change);
+        }
+    }
+}
