@@ -8,7 +8,7 @@ use std::{
 
 use andon_model::{Autoencoder, LoadError, ModelManifest, weights};
 use andon_plant::{Tag, TagName, Timestamp, WindowerSettings, alarm::AlarmSettings};
-use andon_scoring::{Scorer, Threshold};
+use andon_scoring::{DriftSettings, Scorer, TagLimits, Threshold, explain::TagHabits};
 use serde::{Deserialize, Serialize};
 
 use crate::fit::Challenger;
@@ -46,10 +46,16 @@ pub struct Manifest {
     pub calibration_rows: usize,
     /// How linear models did on those rows.
     pub challengers: Vec<Challenger>,
-    /// Modes, residual mixtures and tails.
+    /// How each tag behaves in normal operation.
+    pub habits: Vec<TagHabits>,
+    /// Which deviations of each tag matter; tags beyond its end have no limits.
+    pub limits: Vec<TagLimits>,
+    /// Modes, methods and tails.
     pub scorer: Scorer,
     /// The threshold as it stands before the first row.
     pub threshold: Threshold,
+    /// When the model no longer fits.
+    pub drift: DriftSettings,
     /// When alarms are raised and cleared, for offline scoring.
     pub alarm: AlarmSettings,
 }

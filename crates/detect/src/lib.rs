@@ -8,10 +8,13 @@
 
 pub mod artifact;
 pub mod detector;
+mod evidence;
 pub mod fit;
+mod judge;
 pub mod stream;
 
 pub use artifact::{Artifact, ArtifactError, Companion, Manifest};
-pub use detector::{Detector, InstallError, Step};
+pub use detector::{Detector, DetectorSettings, InstallError, Step};
 pub use fit::{Challenger, FitError, FitSettings, fit};
+pub use judge::Learned;
 pub use stream::Stream;

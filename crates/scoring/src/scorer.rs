@@ -235,6 +235,11 @@ impl Scorer {
         &self.modes
     }
 
+    /// The first reconstructor's scales of each tag's residual; none if it judges none.
+    pub fn tags(&self) -> Option<&TagScales> {
+        self.members.first().map(Member::tags)
+    }
+
     /// Clusters per exceedance of the score in normal operation.
     pub fn extremal_index(&self) -> f64 {
         self.combined.of(None).extremal_index()

@@ -7,10 +7,7 @@ use std::{
 };
 
 use andon_detect::{Artifact, Detector, Stream};
-use andon_plant::{
-    AlarmState, AssetName, TagName, Timestamp, Verdict,
-    alarm::{AlarmSettings, Input, step},
-};
+use andon_plant::{AssetName, TagName, Timestamp, Verdict};
 use andon_simulator::Recording;
 use anyhow::Context;
 
@@ -41,9 +38,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let artifact = Artifact::load(&args.model)?;
     let tags = artifact.manifest.tag_names();
     let stream = stream(&recording, &tags).with_context(|| args.csv.display().to_string())?;
-    let (grid, alarm) = (artifact.manifest.window().grid, artifact.manifest.alarm);
+    let grid = artifact.manifest.window().grid;
     let mut detector = Detector::of(AssetName::new("recording")?, artifact);
-    let scored = score(&mut detector, &stream, grid, &alarm)?;
+    let scored = score(&mut detector, &stream, grid)?;
     let named = || format!("--out {} can't be written", args.out.display());
     replace(&args.out, |path| write(path, &recording, &tags, grid, &scored)).with_context(named)?;
     let with_score = recording.times.iter().filter(|time| scored.contains_key(&time.ceil_to(grid))).count();
@@ -61,20 +58,12 @@ fn replace(out: &Path, write: impl Fn(&Path) -> anyhow::Result<()>) -> anyhow::R
     write(&part).and_then(|()| Ok(std::fs::rename(&part, &out)?)).inspect_err(|_| drop(std::fs::remove_file(&part)))
 }
 
-fn score(
-    detector: &mut Detector,
-    stream: &Stream,
-    grid: Duration,
-    alarm: &AlarmSettings,
-) -> anyhow::Result<BTreeMap<Timestamp, Scored>> {
+fn score(detector: &mut Detector, stream: &Stream, grid: Duration) -> anyhow::Result<BTreeMap<Timestamp, Scored>> {
     let mut scored = BTreeMap::new();
-    let mut state = AlarmState::default();
     let mut judge = |detector: &mut Detector, watermark: Timestamp| -> anyhow::Result<()> {
-        while let Some(step_taken) = detector.step(watermark) {
-            let Some(verdict) = step_taken?.verdict else { continue };
-            let input = Input::Level { time: verdict.time, level: verdict.score, threshold: verdict.threshold };
-            state = step(alarm, state, input).0;
-            scored.insert(verdict.time, Scored { verdict, alarm_active: state.active() });
+        while let Some(step) = detector.step(watermark, false) {
+            let Some(verdict) = step?.verdict else { continue };
+            scored.insert(verdict.time, Scored { verdict, alarm_active: detector.alarm_active() });
         }
         Ok(())
     };

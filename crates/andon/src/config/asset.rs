@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use andon_detect::DetectorSettings;
 use andon_plant::AssetName;
+use andon_scoring::TagLimits;
 use toml::de::DeValue;
 
 use super::{detection::DetectionConfig, section::Section, tag::TagConfig, value};
@@ -49,6 +51,18 @@ impl AssetConfig {
             check_mode_tag(s, mode);
         }
         Some(Self { name: name?, area, model, detection, tags: tags? })
+    }
+}
+
+impl AssetConfig {
+    /// Which deviations of its tags matter, in their order.
+    pub fn limits(&self) -> Vec<TagLimits> {
+        self.tags.iter().map(|tag| tag.limits).collect()
+    }
+
+    /// How its detector works.
+    pub fn detector(&self) -> DetectorSettings {
+        DetectorSettings { window: self.windower(), limits: self.limits(), alarm: self.alarm }
     }
 }
 

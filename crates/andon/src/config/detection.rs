@@ -5,9 +5,9 @@ use std::time::Duration;
 use andon_detect::{FitSettings, fit::CALIBRATION_SHARE};
 use andon_model::ModelSettings;
 use andon_plant::{Tag, TagName, Timestamp, WindowerSettings, alarm::AlarmSettings};
-use andon_scoring::{ScorerSettings, ThresholdSettings};
+use andon_scoring::{DriftSettings, ScorerSettings, ThresholdSettings};
 
-use super::{alarm, section::Section, threshold, value};
+use super::{PlantConfig, alarm, section::Section, threshold, value};
 
 const FINEST: Duration = Duration::from_millis(1);
 const COARSEST: Duration = Duration::from_secs(86_400);
@@ -72,6 +72,9 @@ impl DetectionConfig {
             network: self.network.clone(),
             scorer: ScorerSettings::default(),
             threshold: self.threshold.clone(),
+            shift: PlantConfig::default().shift(),
+            drift: DriftSettings::default(),
+            limits: Vec::new(),
             alarm: self.alarm,
             calibration_share: CALIBRATION_SHARE,
             begin_with: None,

@@ -4,10 +4,12 @@ use std::{path::Path, time::Duration};
 
 use andon_detect::FitSettings;
 use andon_plant::{Tag, TagName, Timestamp};
+use andon_scoring::TagLimits;
 
 use super::{
     detection::DetectionConfig,
     report::{ConfigErrors, Warning},
+    section::Section,
     tag,
 };
 
@@ -18,8 +20,8 @@ pub struct ModelConfig {
     pub detection: DetectionConfig,
     /// The time between two rows, where the file says it; otherwise it is the recording's own.
     pub grid: Option<Duration>,
-    /// What is known of the recording's columns.
-    pub tags: Vec<Tag>,
+    /// What is known of the recording's columns, and which of their deviations matter.
+    pub tags: Vec<(Tag, TagLimits)>,
 }
 
 /// The mode tag is not a column of the recording.
@@ -49,19 +51,27 @@ impl ModelConfig {
         super::parse(text, file, |s| {
             let detection = DetectionConfig::read(s);
             let grid = s.has("grid").then_some(detection.grid);
-            let tags: Option<Vec<Tag>> = s.tables("tag", tag::tag).and_then(|t| t.into_iter().collect());
-            Some(Self { detection, grid, tags: tags? })
+            let column = |s: &mut Section<'_, '_>| Some((tag::tag(s), tag::limits(s)));
+            let tags = s
+                .tables("tag", column)?
+                .into_iter()
+                .map(|column| column.and_then(|(tag, limits)| Some((tag?, limits?))));
+            Some(Self { detection, grid, tags: tags.collect::<Option<_>>()? })
         })
     }
 
     /// The columns that the file knows of.
     pub fn tag_names(&self) -> impl Iterator<Item = &TagName> {
-        self.tags.iter().map(|t| &t.name)
+        self.tags.iter().map(|(tag, _)| &tag.name)
     }
 
     /// What is known of the column `name`: an analog tag where the file does not say.
     pub fn tag(&self, name: &TagName) -> Tag {
-        self.tags.iter().find(|t| t.name == *name).cloned().unwrap_or_else(|| Tag::analog(name.clone()))
+        self.column(name).map_or_else(|| Tag::analog(name.clone()), |(tag, _)| tag.clone())
+    }
+
+    fn column(&self, name: &TagName) -> Option<&(Tag, TagLimits)> {
+        self.tags.iter().find(|(tag, _)| tag.name == *name)
     }
 
     /// How a detector for `tags` is fitted to rows on `grid`; a `seed` given here wins over the file's.
@@ -77,7 +87,8 @@ impl ModelConfig {
     ) -> Result<FitSettings, UnknownModeTag> {
         let mut detection = DetectionConfig { grid, ..self.detection.clone() };
         detection.network.training.seed = seed.unwrap_or(detection.network.training.seed);
-        let settings = detection.fit_settings(tags, now);
+        let limits = tags.iter().map(|tag| self.column(&tag.name).map(|(_, limits)| *limits).unwrap_or_default());
+        let settings = FitSettings { limits: limits.collect(), ..detection.fit_settings(tags, now) };
         match &detection.mode_tag {
             Some(mode_tag) if settings.mode_tag.is_none() => {
                 let tags = tags.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ");

@@ -1,8 +1,12 @@
 //! `[plant]`: what the plant is called and when its shifts begin.
 
+use std::time::Duration;
+
 use toml::de::DeValue;
 
 use super::{section::Section, value};
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// The plant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +27,12 @@ impl PlantConfig {
     pub(super) fn read(s: &mut Section<'_, '_>) -> Self {
         let default = Self::default();
         let name = s.optional("name", name).unwrap_or(default.name);
-        let shifts = s.optional("shifts", shifts);
-        if shifts.is_some() {
-            s.warn("shifts", " has no effect in this release: it counts alarm budgets, and there are none yet");
-        }
-        Self { name, shifts: shifts.unwrap_or_default() }
+        Self { name, shifts: s.optional("shifts", shifts).unwrap_or_default() }
+    }
+
+    /// The mean length of a shift: a third of a day where nothing is said of shifts.
+    pub fn shift(&self) -> Duration {
+        DAY / if self.shifts.is_empty() { 3 } else { self.shifts.len() as u32 }
     }
 }
 

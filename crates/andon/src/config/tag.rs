@@ -1,6 +1,7 @@
 //! `[[asset.tag]]`: what a tag measures and where it is read.
 
 use andon_plant::{Range, SourceName, Tag, TagKind};
+use andon_scoring::{TagLimits, limits::Direction};
 use andon_ua_client::NodeAddress;
 use toml::de::DeValue;
 
@@ -15,15 +16,17 @@ pub struct TagConfig {
     pub source: SourceName,
     /// Its node there.
     pub node: NodeAddress,
+    /// Which of its deviations matter.
+    pub limits: TagLimits,
 }
 
 impl TagConfig {
     /// Reads one tag that must be read from one of `sources`.
     pub(super) fn read(s: &mut Section<'_, '_>, sources: &[Option<&str>]) -> Option<Self> {
-        let tag = tag(s);
+        let (tag, limits) = (tag(s), limits(s));
         let source = s.required("source", "\"plc1\"", |v| known_source(v, sources));
         let node = s.required("node", "\"nsu=http://plc.example/;s=Line1.Temperature\"", value::parsed);
-        Some(Self { tag: tag?, source: source?, node: node? })
+        Some(Self { tag: tag?, source: source?, node: node?, limits: limits? })
     }
 }
 
@@ -34,6 +37,31 @@ pub(super) fn tag(s: &mut Section<'_, '_>) -> Option<Tag> {
     let range = s.optional("range", range);
     let kind = s.optional("kind", kind).unwrap_or_default();
     Some(Tag { name: name?, unit, range, kind })
+}
+
+/// Which deviations of a tag matter: keys that `model.toml` has too.
+pub(super) fn limits(s: &mut Section<'_, '_>) -> Option<TagLimits> {
+    let direction = s.optional("direction", direction).unwrap_or_default();
+    let least = s.optional("min_deviation", value::number).unwrap_or_default();
+    match TagLimits::new(direction, least) {
+        Ok(limits) => Some(limits),
+        Err(_) => {
+            s.fault(
+                "min_deviation",
+                " must be 0 or more, in the tag's unit: nearer to what was expected it does not count",
+            );
+            None
+        }
+    }
+}
+
+fn direction(value: &DeValue<'_>) -> Result<Direction, String> {
+    match value::text(value)?.as_str() {
+        "both" => Ok(Direction::Both),
+        "high" => Ok(Direction::High),
+        "low" => Ok(Direction::Low),
+        _ => Err("is not known; write \"both\", \"high\" (only above expected matters) or \"low\"".to_owned()),
+    }
 }
 
 fn known_source(value: &DeValue<'_>, sources: &[Option<&str>]) -> Result<SourceName, String> {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use andon_plant::{Tag, TagKind, TagName, Timestamp};
-use andon_scoring::{ThresholdSettings, thresholds::FixedSettings};
+use andon_scoring::{ThresholdSettings, thresholds::Strategy};
 use andon_ua_client::source::{Identity, ReadMode, Security};
 use insta::assert_snapshot;
 
@@ -322,13 +322,13 @@ fn a_counter_is_accepted_without_a_warning() {
 }
 
 #[test]
-fn a_threshold_takes_the_settings_of_its_strategy_only() {
+fn a_threshold_says_where_it_stands_in_one_way_only() {
     let fixed =
         LEAST.replacen("name = \"Mixer\"", "name = \"Mixer\"\nthreshold = { strategy = \"fixed\", score = 4 }", 1);
-    assert_eq!(config(&fixed).assets[0].threshold, ThresholdSettings::Fixed(FixedSettings { score: 4.0 }));
-    assert_snapshot!(asset_faults("threshold = { strategy = \"ewma\", score = 4 }"), @r##"
-    andon.toml:7: asset[Mixer].threshold.score is not a known key; known here: strategy, budget, floor, cap, alpha, deviations
-    "##);
+    assert_eq!(config(&fixed).assets[0].threshold, ThresholdSettings { strategy: Strategy::Fixed, score: Some(4.0), ..ThresholdSettings::default() });
+    assert_snapshot!(asset_faults("threshold = { score = 4, budget = \"1 per shift\" }"), @"");
+    assert_snapshot!(asset_faults("threshold = { budget = \"few\" }"), @"");
+    assert_snapshot!(asset_faults("threshold = { cost = { false_alarm = 1 } }"), @"");
     assert_snapshot!(asset_faults("threshold = { strategy = \"fixed\", score = 40 }"), @r##"
     andon.toml:7: asset[Mixer].threshold: threshold.score is 40; it must be from 0 to 16
     "##);

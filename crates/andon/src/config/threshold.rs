@@ -1,25 +1,38 @@
 //! `threshold = { .. }`: how high a score must be to count (paper, Table 4).
 
+use std::time::Duration;
+
 use andon_scoring::{
     ThresholdSettings,
-    thresholds::{EwmaSettings, FixedSettings},
+    thresholds::{AlarmCost, Strategy},
 };
 use toml::de::DeValue;
 
 use super::{section::Section, value};
 
-/// The settings of the strategy that is named; what they may be is the scoring crate's to say.
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+/// Rows of a moving percentile; the scoring crate says how many there may be.
+const ROWS: std::ops::RangeInclusive<usize> = 0..=1_000_000;
+
+/// The settings; what they may be is the scoring crate's to say.
 pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdSettings {
-    let strategy = s.optional("strategy", strategy);
-    if strategy == Some(Strategy::Ensemble) {
-        s.warn("strategy", " = \"ensemble\" runs as \"ewma\" in this release: there is nothing to combine yet");
-    }
-    if s.optional("budget", value::text).is_some() {
-        s.warn("budget", " has no effect in this release: the threshold follows the scores, not a count of alarms");
-    }
-    let settings = match strategy {
-        Some(Strategy::Fixed) => ThresholdSettings::Fixed(fixed(s)),
-        Some(Strategy::Ewma | Strategy::Ensemble) | None => ThresholdSettings::Ewma(ewma(s)),
+    let d = ThresholdSettings::default();
+    let number = |s: &mut Section<'_, '_>, key, default| s.optional(key, value::number).unwrap_or(default);
+    let settings = ThresholdSettings {
+        strategy: s.optional("strategy", strategy).unwrap_or(d.strategy),
+        score: s.optional("score", value::number),
+        budget: s.optional("budget", value::parsed),
+        cost: s.table("cost", cost).flatten(),
+        floor: number(s, "floor", d.floor),
+        cap: number(s, "cap", d.cap),
+        reach: number(s, "reach", d.reach),
+        fall: number(s, "fall", d.fall),
+        freeze: s.optional("freeze", value::duration(Duration::ZERO..=YEAR)).unwrap_or(d.freeze),
+        transition_factor: number(s, "transition_factor", d.transition_factor),
+        alpha: number(s, "alpha", d.alpha),
+        percentile: number(s, "percentile", d.percentile),
+        window: s.optional("window", value::whole(ROWS)).unwrap_or(d.window),
+        components: s.optional("components", value::whole(ROWS)).unwrap_or(d.components),
     };
     if let Err(e) = settings.check() {
         s.fault("", format!(": {e}"));
@@ -27,34 +40,24 @@ pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdSettings {
     settings
 }
 
-fn fixed(s: &mut Section<'_, '_>) -> FixedSettings {
-    let default = FixedSettings::default();
-    FixedSettings { score: s.optional("score", value::number).unwrap_or(default.score) }
-}
-
-fn ewma(s: &mut Section<'_, '_>) -> EwmaSettings {
-    let default = EwmaSettings::default();
-    EwmaSettings {
-        floor: s.optional("floor", value::number).unwrap_or(default.floor),
-        cap: s.optional("cap", value::number).unwrap_or(default.cap),
-        alpha: s.optional("alpha", value::number).unwrap_or(default.alpha),
-        deviations: s.optional("deviations", value::number).unwrap_or(default.deviations),
-    }
-}
-
-#[derive(PartialEq)]
-enum Strategy {
-    Fixed,
-    Ewma,
-    Ensemble,
+fn cost(s: &mut Section<'_, '_>) -> Option<AlarmCost> {
+    let false_alarm = s.required("false_alarm", "1", value::number);
+    let miss = s.required("miss", "100", value::number);
+    let anomalous = s.optional("anomalous", value::number).unwrap_or(AlarmCost::RARELY);
+    Some(AlarmCost { false_alarm: false_alarm?, miss: miss?, anomalous })
 }
 
 fn strategy(value: &DeValue<'_>) -> Result<Strategy, String> {
     match value::text(value)?.as_str() {
         "fixed" => Ok(Strategy::Fixed),
+        "percentile" => Ok(Strategy::Percentile),
         "ewma" => Ok(Strategy::Ewma),
+        "gmm" => Ok(Strategy::Gmm),
+        "context" => Ok(Strategy::Context),
         "ensemble" => Ok(Strategy::Ensemble),
-        "percentile" | "gmm" | "context" | "budget" => Err("is not in this release; use \"ewma\"".to_owned()),
-        _ => Err("is not known; write \"ewma\" or \"fixed\"".to_owned()),
+        _ => {
+            Err("is not known; write \"fixed\", \"percentile\", \"ewma\", \"gmm\", \"context\" or \"ensemble\""
+                .to_owned())
+        }
     }
 }

@@ -15,9 +15,8 @@ use std::{
     time::Duration,
 };
 
-use andon_detect::{Artifact, Detector, InstallError};
+use andon_detect::{Artifact, Detector, InstallError, Learned};
 use andon_plant::{AssetName, Sample, TagName, TagSample, Timestamp, Verdict};
-use andon_scoring::Threshold;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::AssetConfig;
@@ -50,8 +49,8 @@ pub enum Input {
         samples: Vec<TagSample>,
         /// The newest row whose verdict is known already.
         published: Option<Timestamp>,
-        /// The threshold as it stood after that row.
-        threshold: Option<Threshold>,
+        /// What had been learned after that row.
+        learned: Option<Learned>,
     },
     /// A model to judge with from now on.
     Install {
@@ -70,8 +69,8 @@ pub enum Output {
     Verdict {
         /// The verdict.
         verdict: Verdict,
-        /// The threshold after it, to go on with after a restart.
-        threshold: Option<Threshold>,
+        /// What has been learned after it, to go on with after a restart.
+        learned: Option<Learned>,
     },
     /// The model failed on a row.
     Failed {
@@ -144,15 +143,15 @@ struct Watched {
     lateness: Duration,
     /// Verdicts up to here have been published before a restart.
     published: Option<Timestamp>,
-    /// The threshold as it stood after the last published row: rows judged again only fill windows and teach nothing.
-    kept: Option<Threshold>,
+    /// What had been learned after the last published row: rows judged again only fill windows and teach nothing.
+    kept: Option<Learned>,
 }
 
 impl Watched {
     fn new(asset: &AssetConfig) -> Self {
         let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
         let index = tags.iter().enumerate().map(|(ix, t)| (t.name.clone(), ix)).collect();
-        let detector = Detector::new(asset.name.clone(), tags, asset.windower());
+        let detector = Detector::new(asset.name.clone(), tags, asset.detector());
         let lateness = asset.grid.min(LATENESS);
         Self { detector, index, begun: false, newest: Timestamp::default(), lateness, published: None, kept: None }
     }
@@ -173,16 +172,16 @@ impl Watched {
         }
     }
 
-    /// Judges every row before `watermark`.
-    fn judge(&mut self, watermark: Timestamp, outputs: &mpsc::Sender<Output>, asset: &AssetName) {
-        while let Some(step) = self.detector.step(watermark) {
+    /// Judges every row before `watermark`; `late` ones were not heard in their time.
+    fn judge(&mut self, watermark: Timestamp, late: bool, outputs: &mpsc::Sender<Output>, asset: &AssetName) {
+        while let Some(step) = self.detector.step(watermark, late) {
             let output = match step {
                 Ok(step) => match step.verdict {
                     Some(verdict) if Some(verdict.time) > self.published => {
-                        Output::Verdict { verdict, threshold: self.detector.threshold().cloned() }
+                        Output::Verdict { verdict, learned: self.detector.learned() }
                     }
                     Some(_) => {
-                        self.kept.iter().for_each(|kept| self.detector.restore_threshold(kept.clone()));
+                        self.kept.iter().for_each(|kept| self.detector.restore(kept.clone()));
                         continue;
                     }
                     None => continue,
@@ -204,13 +203,13 @@ fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &m
                 if let Some(watched) = detectors.get_mut(asset).filter(|w| w.begun) {
                     watched.detector.heard(time);
                     let watermark = time.before(HEARTBEAT_LAG).max(watched.newest.before(watched.lateness));
-                    watched.judge(watermark, outputs, asset);
+                    watched.judge(watermark, false, outputs, asset);
                 }
             }
         }
-        Input::Replay { asset, samples, published, threshold } => {
+        Input::Replay { asset, samples, published, learned } => {
             let Some(watched) = detectors.get_mut(&asset) else { return };
-            (watched.published, watched.kept) = (published, threshold);
+            (watched.published, watched.kept) = (published, learned);
             replay(watched, &asset, &samples, outputs);
         }
         Input::Install { asset, artifact, done } => {
@@ -231,7 +230,7 @@ fn live(detectors: &mut HashMap<AssetName, Watched>, batch: &[TagSample], output
     for (asset, samples) in by_asset {
         if let Some(watched) = detectors.get_mut(asset) {
             watched.push(samples.into_iter());
-            watched.judge(watched.newest.before(watched.lateness), outputs, asset);
+            watched.judge(watched.newest.before(watched.lateness), false, outputs, asset);
         }
     }
 }
@@ -242,7 +241,7 @@ fn replay(watched: &mut Watched, asset: &AssetName, samples: &[TagSample], outpu
             watched.detector.begin(sample.sample.time);
             watched.begun = true;
         }
-        watched.judge(sample.sample.time, outputs, asset);
+        watched.judge(sample.sample.time, true, outputs, asset);
         watched.push(std::iter::once((&sample.key.tag, sample.sample)));
     }
 }

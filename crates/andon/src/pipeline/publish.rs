@@ -4,8 +4,8 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use andon_detect::Learned;
 use andon_plant::{AssetName, AssetState, StatusCode, Timestamp, Verdict};
-use andon_scoring::Threshold;
 use andon_store::Store;
 use andon_ua_server::{DeviceHealth, UaServer};
 use serde::{Deserialize, Serialize};
@@ -14,27 +14,27 @@ use tokio_util::sync::CancellationToken;
 
 use super::{alarms::Message, detection::Output, hub::Hub, live::LiveEvent};
 
-/// How often an asset's threshold is kept for the next start.
+/// How often what was learned of an asset is kept for the next start.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 
-/// The key under which an asset's threshold is kept for the next start.
-fn threshold_key(asset: &str) -> String {
-    format!("threshold/{asset}")
+/// The key under which what was learned of an asset is kept for the next start.
+fn learned_key(asset: &str) -> String {
+    format!("learned/{asset}")
 }
 
-/// A threshold and the model it belongs to.
+/// What was learned, and the model it belongs to.
 #[derive(Serialize, Deserialize)]
-struct KeptThreshold {
+struct Kept {
     version: String,
-    threshold: Threshold,
+    learned: Learned,
 }
 
-/// The threshold that was kept for model `version` of `asset`.
-pub(super) async fn kept_threshold(store: &Store, asset: &str, version: &str) -> Option<Threshold> {
-    match store.get_state::<KeptThreshold>(&threshold_key(asset)).await {
-        Ok(kept) => kept.filter(|kept| kept.version == version).map(|kept| kept.threshold),
+/// What was kept for model `version` of `asset`.
+pub(super) async fn kept_learned(store: &Store, asset: &str, version: &str) -> Option<Learned> {
+    match store.get_state::<Kept>(&learned_key(asset)).await {
+        Ok(kept) => kept.filter(|kept| kept.version == version).map(|kept| kept.learned),
         Err(e) => {
-            tracing::warn!(asset, "the threshold begins anew: {e}");
+            tracing::warn!(asset, "what was learned is not known any more, the threshold begins anew: {e}");
             None
         }
     }
@@ -46,11 +46,11 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
     let mut batch = Vec::new();
     while outputs.recv_many(&mut batch, 256).await > 0 {
         let mut verdicts = Vec::new();
-        let mut thresholds = HashMap::new();
+        let mut learned_of = HashMap::new();
         for output in batch.drain(..) {
             match output {
-                Output::Verdict { verdict, threshold } => {
-                    thresholds.extend(threshold.map(|t| (verdict.asset.clone(), t)));
+                Output::Verdict { verdict, learned } => {
+                    learned_of.extend(learned.map(|l| (verdict.asset.clone(), l)));
                     verdicts.push(verdict);
                 }
                 Output::Failed { asset, message } => {
@@ -67,9 +67,9 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
             tracing::error!("scores could not be stored: {e}");
         }
         let now = hub.clock.now();
-        thresholds.retain(|asset, _| kept.get(asset).is_none_or(|at| now.since(*at) >= KEEP_EVERY));
-        for (asset, threshold) in thresholds {
-            keep_threshold(&hub, &asset, threshold).await;
+        learned_of.retain(|asset, _| kept.get(asset).is_none_or(|at| now.since(*at) >= KEEP_EVERY));
+        for (asset, learned) in learned_of {
+            keep(&hub, &asset, learned).await;
             kept.insert(asset, now);
         }
     }
@@ -80,10 +80,10 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
     drop(hub.alarms.send(Message::Stop).await);
 }
 
-async fn keep_threshold(hub: &Hub, asset: &AssetName, threshold: Threshold) {
+async fn keep(hub: &Hub, asset: &AssetName, learned: Learned) {
     let Some(version) = hub.board.asset(asset).and_then(|card| card.model).map(|m| m.version) else { return };
-    if let Err(e) = hub.store.put_state(&threshold_key(asset), &KeptThreshold { version, threshold }).await {
-        tracing::error!(asset = %asset, "the threshold could not be kept: {e}");
+    if let Err(e) = hub.store.put_state(&learned_key(asset), &Kept { version, learned }).await {
+        tracing::error!(asset = %asset, "what was learned could not be kept: {e}");
     }
 }
 

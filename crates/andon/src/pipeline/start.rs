@@ -274,9 +274,9 @@ async fn refill(
         })
         .collect();
     let version = hub.board.asset(&asset.name).and_then(|card| card.model).map(|m| m.version).unwrap_or_default();
-    let threshold = publish::kept_threshold(&hub.store, &asset.name, &version).await;
+    let learned = publish::kept_learned(&hub.store, &asset.name, &version).await;
     let (detection, asset) = (detection.clone(), asset.name.clone());
-    let give = move || detection.give(Input::Replay { asset, samples, published, threshold });
+    let give = move || detection.give(Input::Replay { asset, samples, published, learned });
     drop(lifecycle.spawn_blocking(give).await);
     Ok(())
 }

@@ -16,14 +16,17 @@
 mod challengers;
 mod held_out;
 
-use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use andon_model::{Autoencoder, ModelSettings, Progress, Series, TrainError};
 use andon_plant::{
     Fill, Reconstruct, Tag, TagKind, Timestamp, Window, WindowerSettings, alarm::AlarmSettings,
     reconstruct::ReconstructError,
 };
-use andon_scoring::{CalibrationRow, Scorer, ScorerSettings, Threshold, ThresholdSettings};
+use andon_scoring::{
+    CalibrationRow, DriftSettings, Fitted, Scorer, ScorerSettings, TagLimits, Threshold, ThresholdCalibration,
+    ThresholdSettings, explain::TagHabits,
+};
 
 use crate::{
     artifact::{Artifact, Companion, FORMAT, Manifest},
@@ -48,6 +51,12 @@ pub struct FitSettings {
     pub scorer: ScorerSettings,
     /// Which threshold.
     pub threshold: ThresholdSettings,
+    /// The length of a shift, by which alarms are budgeted.
+    pub shift: Duration,
+    /// When the model no longer fits.
+    pub drift: DriftSettings,
+    /// Which deviations of each tag matter; tags beyond its end have no limits.
+    pub limits: Vec<TagLimits>,
     /// When alarms are raised and cleared, for offline scoring.
     pub alarm: AlarmSettings,
     /// The share of the rows on which judgement is calibrated and the model is not trained: the newest of a short recording,
@@ -89,6 +98,9 @@ pub enum FitError {
     /// Judgement could not be calibrated.
     #[error("calibration failed: {0}")]
     Scorer(#[from] andon_scoring::FitError),
+    /// The threshold's settings can't be used.
+    #[error(transparent)]
+    Threshold(#[from] andon_scoring::ThresholdError),
 }
 
 /// Fits a detector for `tags` to normal operation as recorded in `stream`.
@@ -112,7 +124,7 @@ pub fn fit(
     let rows = calibration(rows, &beside);
     let step = settings.window.grid * settings.window.stride.max(1) as u32;
     let fitted = Scorer::fit(&rows, step, &settings.scorer, settings.network.training.seed)?;
-    let threshold = Threshold::new(settings.threshold.clone());
+    let threshold = threshold(&fitted, step, settings)?;
     let (trained_from, trained_to) = stream.span().unwrap_or_default();
     let manifest = Manifest {
         format: FORMAT,
@@ -127,11 +139,33 @@ pub fn fit(
         companions: companions.iter().map(Companion::of).collect(),
         calibration_rows: rows.len(),
         challengers,
+        habits: habits(&all, tags.len()),
+        limits: settings.limits.clone(),
         scorer: fitted.scorer,
         threshold,
+        drift: settings.drift.clone(),
         alarm: settings.alarm,
     };
     Ok(Artifact { manifest, model, companions })
+}
+
+/// The threshold as it stands before the first row: from the scores of the rows that calibrate.
+fn threshold(fitted: &Fitted, step: Duration, settings: &FitSettings) -> Result<Threshold, FitError> {
+    let calibration = ThresholdCalibration {
+        scores: &fitted.scores,
+        modes: &fitted.places,
+        mode_count: fitted.scorer.modes().count(),
+        extremal_index: fitted.scorer.extremal_index(),
+        step,
+        shift: settings.shift,
+    };
+    Ok(Threshold::fit(&settings.threshold, &calibration)?)
+}
+
+/// How each tag behaves in the recording.
+fn habits(all: &[Series], tags: usize) -> Vec<TagHabits> {
+    let values: Vec<f64> = all.iter().flat_map(|s| &s.rows).flat_map(|row| row.values.iter().copied()).collect();
+    TagHabits::of_rows(&values, tags)
 }
 
 /// Rows that several models have left residuals of; they are the same rows in the same order.
@@ -256,7 +290,7 @@ impl Fitting<'_> {
             last = Some(time);
             match model.expect(&window, (!segment_start).then_some(settings.window.stride.max(1))) {
                 Ok(expectation) => rows.push(HeldOutRow {
-                    residual: residual(&window, &expectation.expected),
+                    residual: residual(&window, &expectation.expected, &settings.limits),
                     usable: usable(&window),
                     values: mode_values(&window, self.tags),
                     given_mode: settings.mode_tag.and_then(|ix| given_mode(&window, ix)),
@@ -290,9 +324,11 @@ pub(crate) fn is_judgeable(window: &Window) -> bool {
     window.is_complete() && window.row_fill(window.rows - 1).iter().any(|f| !f.is_imputed())
 }
 
-/// `value - expected` of the newest row, a number a tag, in engineering units.
-pub(crate) fn residual(window: &Window, expected: &[f64]) -> Vec<f64> {
-    window.row(window.rows - 1).iter().zip(expected).map(|(v, e)| v - e).collect()
+/// `value - expected` of the newest row, a number a tag, in engineering units; 0 where its limits say that it does not matter.
+pub(crate) fn residual(window: &Window, expected: &[f64], limits: &[TagLimits]) -> Vec<f64> {
+    let residuals = window.row(window.rows - 1).iter().zip(expected).map(|(v, e)| v - e);
+    let limited = |(tag, residual): (usize, f64)| limits.get(tag).map_or(residual, |limits| limits.apply(residual));
+    residuals.enumerate().map(limited).collect()
 }
 
 /// Which tags of the newest row were measured.
@@ -332,6 +368,9 @@ mod tests {
             network,
             scorer: ScorerSettings::default(),
             threshold: ThresholdSettings::default(),
+            shift: Duration::from_secs(8 * 3600),
+            drift: DriftSettings::default(),
+            limits: Vec::new(),
             alarm: AlarmSettings { on_delay: Duration::ZERO, off_delay: Duration::ZERO, hysteresis: 0.5 },
             calibration_share: CALIBRATION_SHARE,
             begin_with: None,

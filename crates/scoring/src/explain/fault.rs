@@ -9,6 +9,21 @@ use andon_plant::{FaultClass, Range};
 use super::habits::{TagHabits, step};
 use crate::scale::TagScale;
 
+/// From this many scales on a row deviates.
+const DEVIATES: f64 = 3.0;
+/// This many rows in a row that don't deviate end a fault.
+const QUIET_ROWS: usize = 8;
+/// Where no row deviates by itself, the mean of this many may, by this many scales.
+const FAINT: (usize, f64) = (10, 1.5);
+/// The fewest rows that can be stuck, and how much longer than ever they must be.
+const STUCK: (usize, f64) = (5, 1.5);
+/// The fewest rows that can be noisy, and how much farther than usual they must step.
+const NOISY: (usize, f64) = (6, 3.0);
+/// A spike is at least this many scales high.
+const FAR: f64 = 6.0;
+/// Another tag deviates too from this much of the tag's own share on.
+const JOINT_SHARE: f64 = 0.5;
+
 /// The recent rows of one tag, oldest first, in its unit; some 60 are enough. Rows beyond the shorter of the two are left
 /// out.
 #[derive(Debug, Clone, Copy)]

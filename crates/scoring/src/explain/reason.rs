@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use andon_plant::{FaultClass, Mode, Range};
 
-
 /// Significant digits of a deviation: the third is within the noise.
 const DEVIATION_DIGITS: usize = 2;
 /// Significant digits of a value.

@@ -19,10 +19,13 @@ pub struct AlarmCost {
 }
 
 fn rarely() -> f64 {
-    0.001
+    AlarmCost::RARELY
 }
 
 impl AlarmCost {
+    /// The share of anomalous rows where nobody says: one in a thousand.
+    pub const RARELY: f64 = 0.001;
+
     pub(super) fn check(&self) -> Result<(), ThresholdError> {
         let positive = (1e-9, 1e9);
         ThresholdError::check("cost.false_alarm", self.false_alarm, positive, "above 0, at most 1e9")?;

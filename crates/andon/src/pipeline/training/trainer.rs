@@ -117,6 +117,7 @@ impl Trainer {
         folder.keep(job.id, &Order { from: Some(span.start), to: Some(span.end), ..job.order.clone() });
         let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
         let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
+        (settings.limits, settings.shift) = (card.config.limits(), self.hub.config.plant.shift());
         settings.checkpoint = Some(folder.checkpoint());
         settings.begin_with = self.begin_with(&job.order).await?.map(|artifact| artifact.model.into());
         let stream = history::stream(&self.hub.store, &card.config, span.start, span.end).await;
