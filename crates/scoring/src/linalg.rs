@@ -1,4 +1,4 @@
-//! The little linear algebra that mixtures need, on top of nalgebra.
+//! The little linear algebra that mixtures and distances need, on top of nalgebra.
 
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,54 @@ impl Lower {
         let whole = &l * l.transpose();
         Self::of(DMatrix::from_fn(keep.len(), keep.len(), |i, j| whole[(keep[i], keep[j])]))
     }
+}
+
+/// The mean and the shrunk covariance of rows (Ledoit and Wolf 2004, J. Multivariate Analysis 88:365, section 3.3):
+/// (1 - a) S + a m I, where S is the sample covariance, m the mean of its diagonal, and a the share of S's distance from
+/// m I that is estimation error.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LedoitWolf {
+    /// d means.
+    pub(crate) mean: Vec<f64>,
+    /// d x d.
+    pub(crate) covariance: DMatrix<f64>,
+    /// a, from 0 to 1.
+    pub(crate) shrinkage: f64,
+}
+
+impl LedoitWolf {
+    /// Of `rows` (n x d) that are worth `independent` independent ones: the fewer, the more S is shrunk.
+    ///
+    /// A cell that is not finite was not measured. It takes its column's mean, and the column is stretched to the variance
+    /// that its measured cells have; S then stays positive semidefinite, and correlations with the column err towards 0.
+    /// `None` if there are no rows or no columns.
+    pub(crate) fn fit(rows: &[Vec<f64>], independent: f64) -> Option<Self> {
+        let (n, d) = (rows.len(), rows.first().map_or(0, Vec::len));
+        if d == 0 {
+            return None;
+        }
+        let columns: Vec<(f64, f64)> = (0..d).map(|j| mean_and_stretch(rows, j)).collect();
+        let cell =
+            |i: usize, j: usize| if rows[i][j].is_finite() { (rows[i][j] - columns[j].0) * columns[j].1 } else { 0.0 };
+        let centred = DMatrix::from_fn(n, d, cell);
+        let sample = centred.tr_mul(&centred) / n as f64;
+        let even = sample.trace() / d as f64;
+        let error =
+            centred.row_iter().map(|r| r.norm_squared().powi(2)).sum::<f64>() / n as f64 - sample.norm_squared();
+        let distance = sample.norm_squared() - d as f64 * even * even;
+        let shrinkage = (error / independent.max(1.0)).min(distance) / distance;
+        let shrinkage = if shrinkage.is_finite() { shrinkage.max(0.0) } else { 0.0 };
+        let covariance = sample * (1.0 - shrinkage) + DMatrix::identity(d, d) * (shrinkage * even);
+        let mean = columns.into_iter().map(|(mean, _)| mean).collect();
+        Some(Self { mean, covariance, shrinkage })
+    }
+}
+
+/// The mean of what was measured of column `j`, and the root of how many times as many rows there are.
+fn mean_and_stretch(rows: &[Vec<f64>], j: usize) -> (f64, f64) {
+    let values = || rows.iter().map(|r| r[j]).filter(|x| x.is_finite());
+    let seen = values().count().max(1) as f64;
+    (values().sum::<f64>() / seen, (rows.len() as f64 / seen).sqrt())
 }
 
 /// ln sum exp of `terms`, with the maximum taken out first; minus infinity if there are none.
