@@ -142,16 +142,18 @@ mod tests {
         (0..n).map(|i| tail.quantile(-((i as f64 + 0.5) / n as f64).ln())).collect()
     }
 
-    /// The mean and the standard error of the shape.
-    fn shape(y: &[f64], independent: f64) -> (f64, f64) {
+    /// The mean of what `f` says of tails.
+    fn mean(y: &[f64], independent: f64, f: impl Fn(&Gpd) -> f64) -> f64 {
         let tails = Belief::new(y, independent, 1.0).tails();
         let most = tails.iter().map(Believed::sum).fold(f64::MIN, f64::max);
         let weights: Vec<f64> = tails.iter().map(|t| (t.sum() - most).exp()).collect();
-        let mean = |f: &dyn Fn(&Believed) -> f64| {
-            tails.iter().zip(&weights).map(|(t, w)| w * f(t)).sum::<f64>() / weights.iter().sum::<f64>()
-        };
-        let xi = mean(&|t| t.tail.xi);
-        (xi, mean(&|t| (t.tail.xi - xi).powi(2)).sqrt())
+        tails.iter().zip(&weights).map(|(t, w)| w * f(&t.tail)).sum::<f64>() / weights.iter().sum::<f64>()
+    }
+
+    /// The mean and the standard error of the shape.
+    fn shape(y: &[f64], independent: f64) -> (f64, f64) {
+        let xi = mean(y, independent, |t| t.xi);
+        (xi, mean(y, independent, |t| (t.xi - xi).powi(2)).sqrt())
     }
 
     #[test]
@@ -159,6 +161,21 @@ mod tests {
         for xi in [-1.0, -0.4, -0.2, 0.0, 0.25, 0.5] {
             let (got, _) = shape(&excesses(xi, 4000), 4000.0);
             assert!((got - xi).abs() < 0.02, "{xi} {got}");
+        }
+    }
+
+    /// Numbers of scipy, which `tests/reference/genpareto.py` wrote. With as much evidence as there would be of a hundred
+    /// times as many excesses the prior plays no part, and all that is believed in is the maximum of the likelihood.
+    #[test]
+    fn with_much_evidence_the_fit_is_scipys_maximum_of_the_likelihood() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/reference/genpareto.json")).unwrap();
+        for case in golden["cases"].as_array().unwrap() {
+            let excesses: Vec<f64> = serde_json::from_value(case["excesses"].clone()).unwrap();
+            let believed = |f: fn(&Gpd) -> f64| mean(&excesses, 1e5, f);
+            let (xi, sigma) = (case["fitted_xi"].as_f64().unwrap(), case["fitted_sigma"].as_f64().unwrap());
+            assert!((believed(|t| t.xi) - xi).abs() < 1e-3, "{} {xi}", believed(|t| t.xi));
+            assert!((believed(|t| t.sigma) / sigma - 1.0).abs() < 1e-3, "{} {sigma}", believed(|t| t.sigma));
         }
     }
 

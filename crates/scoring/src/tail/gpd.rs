@@ -91,6 +91,23 @@ mod tests {
         assert_eq!(Gpd { xi: -1.0, sigma: 2.0 }.ln_likelihood(&[1.0, 3.0]), f64::NEG_INFINITY);
     }
 
+    /// Numbers of scipy, which `tests/reference/genpareto.py` wrote.
+    #[test]
+    fn survival_and_likelihood_are_scipys() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/reference/genpareto.json")).unwrap();
+        for case in golden["cases"].as_array().unwrap() {
+            let number = |name: &str| case[name].as_f64().unwrap();
+            let tail = Gpd { xi: number("xi"), sigma: number("sigma") };
+            let survival: Vec<(f64, f64)> = serde_json::from_value(case["ln_survival"].clone()).unwrap();
+            for (y, want) in survival.iter().filter(|(_, s)| *s > LEAVE_AT.ln() || tail.xi >= 0.0) {
+                assert!((tail.ln_survival(*y) - want).abs() <= 1e-12 * want.abs(), "{tail:?} {y}");
+            }
+            let excesses: Vec<f64> = serde_json::from_value(case["excesses"].clone()).unwrap();
+            assert!((tail.ln_likelihood(&excesses) - number("ln_likelihood")).abs() < 1e-8, "{tail:?}");
+        }
+    }
+
     #[test]
     fn a_quantile_is_where_the_survival_is() {
         for xi in [-1.5, -0.4, 0.0, 1e-9, 0.3] {
