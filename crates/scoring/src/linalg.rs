@@ -119,6 +119,45 @@ mod tests {
         assert!((m.squared_length(&[1.0, 0.0]) - 2.0 / 7.75).abs() < 1e-12);
     }
 
+    /// Numbers of scikit-learn, which `tests/reference/ledoit_wolf.py` wrote.
+    #[test]
+    fn a_shrunk_covariance_is_scikit_learns() {
+        #[derive(Deserialize)]
+        struct Case {
+            rows: Vec<Vec<f64>>,
+            mean: Vec<f64>,
+            shrinkage: f64,
+            covariance: Vec<Vec<f64>>,
+        }
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../tests/reference/ledoit_wolf.json")).unwrap();
+        for case in golden["cases"].as_array().unwrap() {
+            let case = Case::deserialize(case).unwrap();
+            let got = LedoitWolf::fit(&case.rows, case.rows.len() as f64).unwrap();
+            assert!((got.shrinkage - case.shrinkage).abs() < 1e-9, "{} {}", got.shrinkage, case.shrinkage);
+            for (i, row) in case.covariance.iter().enumerate() {
+                assert!((got.mean[i] - case.mean[i]).abs() < 1e-9);
+                assert!(
+                    row.iter().enumerate().all(|(j, want)| (got.covariance[(i, j)] - want).abs() < 1e-9),
+                    "row {i}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn missing_cells_and_dependent_rows_shrink_the_more() {
+        let wave = |i: usize, j: usize| ((i * (j + 3)) as f64 * 0.37).sin() + (i as f64 * 0.9).sin();
+        let mut rows: Vec<Vec<f64>> = (0..200).map(|i| (0..4).map(|j| wave(i, j)).collect()).collect();
+        let shrinkage = |worth: f64| LedoitWolf::fit(&rows, worth).unwrap().shrinkage;
+        assert!(shrinkage(20.0) > 5.0 * shrinkage(200.0));
+        let whole = LedoitWolf::fit(&rows, 200.0).unwrap().covariance;
+        rows.iter_mut().step_by(3).for_each(|r| r[1] = f64::NAN);
+        let holed = LedoitWolf::fit(&rows, 200.0).unwrap().covariance;
+        assert!((holed[(1, 1)] / whole[(1, 1)] - 1.0).abs() < 0.2 && holed[(0, 1)].abs() < whole[(0, 1)].abs());
+        assert!(holed.cholesky().is_some());
+    }
+
     #[test]
     fn far_terms_do_not_underflow() {
         assert!((ln_sum_exp(&[-1000.0, -1000.0]) - (2f64.ln() - 1000.0)).abs() < 1e-12);

@@ -114,7 +114,7 @@ impl Member {
 
     fn opinions(&self, value: impl Fn(Measure) -> Option<f64>, place: Option<usize>) -> Vec<Opinion> {
         let opinion = |(measure, tails): &(Measure, PlaceTails)| {
-            let ln_p = tails.of(place).ln_p(value(*measure)?);
+            let ln_p = tails.of(place).probability(value(*measure)?).ln_p;
             Some(Opinion { measure: *measure, ln_p })
         };
         self.tails.iter().filter_map(opinion).collect()

@@ -33,8 +33,7 @@ impl CheckedGmmParams {
         let mut best: Option<(f64, Gmm)> = None;
         for k in 1..=self.0.max_components.min(rows.len()) {
             let Some((likelihood, gmm)) = self.likeliest(&rows, k, seed) else { continue };
-            let parameters = free_parameters(k, columns, self.0.covariance) as f64;
-            let bic = parameters * effective.max(2.0).ln() - 2.0 * likelihood * effective;
+            let bic = bic(free_parameters(k, columns, self.0.covariance), likelihood, effective);
             if best.as_ref().is_none_or(|(b, _)| bic < *b) {
                 best = Some((bic, gmm));
             }
@@ -52,6 +51,11 @@ impl CheckedGmmParams {
             })
             .max_by(|a, b| a.0.total_cmp(&b.0))
     }
+}
+
+/// Schwarz's criterion of a mixture with this mean log-likelihood of `rows` rows, in nats a row: the lower, the better.
+fn bic(free_parameters: usize, mean_likelihood: f64, rows: f64) -> f64 {
+    free_parameters as f64 * rows.max(2.0).ln() - 2.0 * mean_likelihood * rows
 }
 
 fn free_parameters(k: usize, d: usize, covariance: Covariance) -> usize {
@@ -219,6 +223,20 @@ mod tests {
             means.sort();
             assert_eq!(means, [[0, 0], [0, 8], [8, 0]]);
             assert!((0..3).all(|k| (gmm.weight(k) - 1.0 / 3.0).abs() < 0.02));
+        }
+    }
+
+    #[test]
+    fn the_criterion_is_scikit_learns() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/reference/mixtures.json")).unwrap();
+        for case in golden["cases"].as_array().unwrap() {
+            let covariance = if case["kind"] == "full" { Covariance::Full } else { Covariance::Diagonal };
+            let likelihood = case["mean_ln_density"].as_f64().unwrap();
+            let got =
+                bic(free_parameters(3, 3, covariance), likelihood, golden["rows"].as_array().unwrap().len() as f64);
+            let want = case["bic"][2].as_f64().unwrap();
+            assert!((got - want).abs() < 1e-6, "{covariance:?}: {got} {want}");
         }
     }
 

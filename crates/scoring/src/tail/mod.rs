@@ -1,15 +1,29 @@
 //! Tail probabilities: how often normal operation has a statistic at least this large.
 //!
-//! * this file: the body by its quantiles, joined to the tail, and the confidence interval.
-//! * `gpd`: the tail.
-//! * `extremal`: how much evidence dependent rows are.
+//! * this file: a curve through what is known at some values.
+//! * `rate`: the chance of reaching a level of the body, and its interval.
+//! * `dependence`: how much less dependent rows say of it.
+//! * `above`: the chance of what lies above the body.
+//! * `excess`, `extremal`: how large exceedances are, and how they come together.
+//! * `gpd`, `belief`, `posterior`: their distribution, and what is known of it.
 
+mod above;
+mod belief;
+#[cfg(test)]
+mod coverage;
+mod dependence;
+mod excess;
 mod extremal;
 mod gpd;
+mod posterior;
+mod rate;
 
 use serde::{Deserialize, Serialize};
 
-use gpd::Gpd;
+use above::Above;
+use dependence::Dependence;
+use excess::Excesses;
+use rate::Rate;
 
 /// Exceedances the tail is fitted to, if the limits below allow.
 const EXCEEDANCES: f64 = 150.0;
@@ -17,8 +31,8 @@ const EXCEEDANCES: f64 = 150.0;
 const TAIL_SHARE: (f64, f64) = (0.02, 0.1);
 /// Steps of the body, evenly spaced in ln p.
 const BODY_STEPS: usize = 60;
-/// The 97.5 % quantile of the normal distribution: the interval is a 95 % one.
-const Z: f64 = 1.959_963_984_540_054;
+/// Values this far from a lone knot are as far as any: e to this is finite.
+const FADE: f64 = 700.0;
 
 /// One calibration value of a statistic and the row it stands at. Rows without a break between them are numbered in
 /// succession.
@@ -35,17 +49,25 @@ pub struct Observation {
 /// The upper tail of a statistic's distribution in normal operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tail {
-    /// Values and ln p at them; values rise, ln p falls. The last is where the tail begins.
-    body: Vec<(f64, f64)>,
-    gpd: Gpd,
-    /// How many independent rows the calibration was worth.
-    independent: f64,
+    /// Values rise, ln p falls.
+    knots: Vec<Knot>,
+    extremal_index: f64,
+}
+
+/// What is known at one value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Knot {
+    value: f64,
+    ln_p: f64,
+    ln_low: f64,
+    ln_high: f64,
 }
 
 /// ln p with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TailProbability {
-    /// ln of the chance, per row, of a value at least this large; at most 0.
+    /// ln of the chance, per row, of a value at least this large; at most 0. It is predictive: where little is known of
+    /// a tail, the chance is higher, so that of new rows of normal operation no larger share has this little.
     pub ln_p: f64,
     /// The interval's lower end.
     pub ln_low: f64,
@@ -58,71 +80,96 @@ impl Tail {
     pub fn fit(observations: &[Observation]) -> Option<Self> {
         let mut sorted: Vec<f64> = observations.iter().map(|o| o.value).collect();
         sorted.sort_by(f64::total_cmp);
-        let n = sorted.len() as f64;
-        let share = (EXCEEDANCES / n.max(1.0)).clamp(TAIL_SHARE.0, TAIL_SHARE.1);
-        let body = body(&sorted, share);
-        let threshold = body.last()?.0;
-        let over: Vec<&Observation> = observations.iter().filter(|o| o.value > threshold).collect();
-        let gaps: Vec<Option<usize>> =
-            over.windows(2).map(|w| (w[0].segment == w[1].segment).then(|| w[1].row - w[0].row)).collect();
-        let clusters = extremal::clusters(&gaps, over.len()).max(1.0);
-        let excesses: Vec<f64> = over.iter().map(|o| o.value - threshold).collect();
-        let per_cluster = over.len().max(1) as f64 / clusters;
-        Some(Self { body, gpd: Gpd::fit(&excesses, clusters), independent: n / per_cluster })
+        let share = (EXCEEDANCES / sorted.len().max(1) as f64).clamp(TAIL_SHARE.0, TAIL_SHARE.1);
+        let levels = levels(&sorted, share);
+        let (threshold, count) = *levels.last()?;
+        let dependence = Dependence::of(observations, &sorted, share);
+        let rate = |count: usize| Rate::of(count, sorted.len(), &dependence);
+        let excesses = Excesses::over(threshold, observations);
+        let spread = threshold - sorted[0];
+        let unit = if spread.is_normal() { spread } else { 1.0 };
+        let above = Above::fit(&excesses, rate(count), &dependence, unit);
+        let body = levels.iter().map(|(value, count)| Knot::of(*value, &rate(*count)));
+        Some(Self { knots: falling(body.chain(above.knots())), extremal_index: excesses.extremal_index() })
     }
 
-    /// As [`probability`](Self::probability), without the interval.
-    pub fn ln_p(&self, value: f64) -> f64 {
-        let (threshold, ln_rate) = self.body.last().copied().unwrap_or((0.0, 0.0));
-        let excess = value - threshold;
-        if excess > 0.0 { ln_rate + self.gpd.ln_survival(excess) } else { self.in_body(value) }
-    }
-
-    /// Clusters per exceedance.
+    /// Clusters per exceedance of a high level, above 0 and at most 1: one over how many rows in succession a single event
+    /// of normal operation keeps above it.
     pub fn extremal_index(&self) -> f64 {
-        0.1
+        self.extremal_index
     }
 
     /// The chance that a row of normal operation has at least `value`. Strictly falling in `value`, finite in ln.
     pub fn probability(&self, value: f64) -> TailProbability {
-        let (threshold, ln_rate) = self.body.last().copied().unwrap_or((0.0, 0.0));
-        let excess = value - threshold;
-        let (ln_p, tail_error) = if excess > 0.0 {
-            (ln_rate + self.gpd.ln_survival(excess), self.gpd.standard_error(excess))
-        } else {
-            (self.in_body(value), 0.0)
-        };
-        let rate = ln_p.max(ln_rate).exp();
-        let binomial = (1.0 - rate).max(0.0) / (rate * self.independent);
-        let reach = Z * (binomial + tail_error * tail_error).sqrt();
-        TailProbability { ln_p, ln_low: ln_p - reach, ln_high: (ln_p + reach).min(0.0) }
-    }
-
-    /// ln p between the quantiles by interpolation, below the lowest by an approach to 0 that never ends.
-    fn in_body(&self, value: f64) -> f64 {
-        let above = self.body.partition_point(|(v, _)| *v < value);
-        let (v1, l1) = self.body[above.min(self.body.len() - 1)];
-        let Some((v0, l0)) = above.checked_sub(1).map(|i| self.body[i]) else {
-            return l1 * (value - v1).exp();
-        };
-        if above == self.body.len() { l1 } else { l0 + (l1 - l0) * (value - v0) / (v1 - v0) }
+        let above = self.knots.partition_point(|k| k.value < value);
+        // Beyond the last knot the last step goes on.
+        let above = above.min(self.knots.len() - 1);
+        match above.checked_sub(1) {
+            Some(below) => self.knots[below].towards(&self.knots[above], value),
+            None => self.knots[above].faded(value),
+        }
     }
 }
 
-/// Quantiles of `sorted` at survivals falling evenly in ln from just below 1 to `share`. Of equal values the first, and so
-/// the largest survival, stays: p is the chance of *at least* this much.
-fn body(sorted: &[f64], share: f64) -> Vec<(f64, f64)> {
+impl Knot {
+    fn of(value: f64, rate: &Rate) -> Self {
+        Self { value, ln_p: rate.ln_p, ln_low: rate.ln_low, ln_high: rate.ln_high }
+    }
+
+    /// On the straight line through this knot and the next.
+    fn towards(&self, next: &Self, value: f64) -> TailProbability {
+        let at = (value - self.value) / (next.value - self.value);
+        let between = |a: f64, b: f64| (a + (b - a) * at).max(f64::MIN);
+        TailProbability {
+            ln_p: between(self.ln_p, next.ln_p),
+            ln_low: between(self.ln_low, next.ln_low),
+            ln_high: between(self.ln_high, next.ln_high),
+        }
+    }
+
+    /// Below the lowest knot: an approach to 0 that never ends.
+    fn faded(&self, value: f64) -> TailProbability {
+        let times = (value - self.value).clamp(f64::MIN, FADE).exp();
+        TailProbability { ln_p: self.ln_p * times, ln_low: self.ln_low * times, ln_high: self.ln_high * times }
+    }
+}
+
+/// The `knots` that rise in value and fall in ln p, with intervals that fall too and hold ln p.
+fn falling(knots: impl Iterator<Item = Knot>) -> Vec<Knot> {
+    let mut kept: Vec<Knot> = Vec::new();
+    for mut knot in knots {
+        if let Some(last) = kept.last() {
+            if knot.value <= last.value || knot.ln_p >= last.ln_p {
+                continue;
+            }
+            knot.ln_low = knot.ln_low.min(last.ln_low);
+            knot.ln_high = knot.ln_high.min(last.ln_high);
+        }
+        kept.push(Knot { ln_low: knot.ln_low.min(knot.ln_p), ln_high: knot.ln_high.max(knot.ln_p).min(0.0), ..knot });
+    }
+    kept
+}
+
+/// Values at survivals falling evenly in ln from just below 1 to `share`, each with how many of `sorted` are at least as
+/// large. Of equal values the first stays: p is the chance of *at least* this much; if they are the last, what is next above
+/// them is a level too.
+fn levels(sorted: &[f64], share: f64) -> Vec<(f64, usize)> {
     let n = sorted.len();
-    let mut body: Vec<(f64, f64)> = Vec::new();
+    let mut levels: Vec<(f64, usize)> = Vec::new();
     for step in (0..=BODY_STEPS).filter(|_| n > 0) {
         let survival = share.powf(step as f64 / BODY_STEPS as f64);
         let rank = (((1.0 - survival) * n as f64).floor() as usize).min(n - 1);
-        let ln_p = ((n - rank) as f64 - 0.5).max(0.5).ln() - (n as f64).ln();
-        if body.last().is_none_or(|(v, _)| sorted[rank] > *v) {
-            body.push((sorted[rank], ln_p));
+        if levels.last().is_none_or(|(value, _)| sorted[rank] > *value) {
+            levels.push((sorted[rank], n - rank));
         }
     }
-    body
+    if let Some((value, count)) = levels.last().copied() {
+        let above = n - sorted.partition_point(|x| *x <= value);
+        if above + 1 < count {
+            levels.push((value.next_up(), above + 1));
+        }
+    }
+    levels
 }
 
 #[cfg(test)]
@@ -211,5 +258,28 @@ mod tests {
         assert!(tail.probability(2.0).ln_p > -0.01);
         assert!(tail.probability(3.0).ln_p < tail.probability(2.0).ln_p);
         assert_eq!(Tail::fit(&[]), None);
+    }
+
+    #[test]
+    fn what_was_never_seen_is_rarer_than_what_is_often_seen_exactly() {
+        let tail = Tail::fit(&observations((0..1000).map(|i| if i % 5 == 0 { 2.0 } else { 1.0 }))).unwrap();
+        assert!((tail.probability(2.0).ln_p - 0.2f64.ln()).abs() < 0.01);
+        assert!(tail.probability(2.1).ln_p < 0.002f64.ln(), "{:?}", tail.probability(2.1));
+    }
+
+    #[test]
+    fn the_extremal_index_is_one_over_the_rows_an_event_lasts() {
+        let noise = sample(StudentT::new(3.0).unwrap(), 20_000, 1);
+        assert!(Tail::fit(&observations(noise.clone())).unwrap().extremal_index() > 0.8);
+        let means = noise.windows(10).map(|w| w.iter().sum::<f64>());
+        let index = Tail::fit(&observations(means)).unwrap().extremal_index();
+        assert!((0.1..0.35).contains(&index), "{index}");
+    }
+
+    #[test]
+    fn a_written_tail_says_the_same() {
+        let tail = Tail::fit(&observations(sample(StandardNormal, 500, 1))).unwrap();
+        let read: Tail = serde_json::from_str(&serde_json::to_string(&tail).unwrap()).unwrap();
+        assert_eq!(read, tail);
     }
 }
