@@ -114,7 +114,8 @@ impl Member {
 
     fn opinions(&self, value: impl Fn(Measure) -> Option<f64>, place: Option<usize>) -> Vec<Opinion> {
         let opinion = |(measure, tails): &(Measure, PlaceTails)| {
-            let ln_p = tails.of(place).probability(value(*measure)?).ln_p;
+            let p = tails.of(place).probability(value(*measure)?);
+            let ln_p = 0.5 * (p.ln_low + p.ln_high);
             Some(Opinion { measure: *measure, ln_p })
         };
         self.tails.iter().filter_map(opinion).collect()

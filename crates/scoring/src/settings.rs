@@ -34,7 +34,7 @@ impl Default for ScorerSettings {
             residual_components: 1,
             min_mode_rows: 200,
             follow: Duration::from_secs(48 * 3600),
-            follow_rows: 3000,
+            follow_rows: 500,
             modes: ModeSettings::default(),
         }
     }

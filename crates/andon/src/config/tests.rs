@@ -325,7 +325,10 @@ fn a_counter_is_accepted_without_a_warning() {
 fn a_threshold_says_where_it_stands_in_one_way_only() {
     let fixed =
         LEAST.replacen("name = \"Mixer\"", "name = \"Mixer\"\nthreshold = { strategy = \"fixed\", score = 4 }", 1);
-    assert_eq!(config(&fixed).assets[0].threshold, ThresholdSettings { strategy: Strategy::Fixed, score: Some(4.0), ..ThresholdSettings::default() });
+    assert_eq!(
+        config(&fixed).assets[0].threshold,
+        ThresholdSettings { strategy: Strategy::Fixed, score: Some(4.0), ..ThresholdSettings::default() }
+    );
     assert_snapshot!(asset_faults("threshold = { score = 4, budget = \"1 per shift\" }"), @"");
     assert_snapshot!(asset_faults("threshold = { budget = \"few\" }"), @"");
     assert_snapshot!(asset_faults("threshold = { cost = { false_alarm = 1 } }"), @"");

@@ -10,7 +10,8 @@ use super::{ThresholdCalibration, ThresholdSettings};
 pub struct Base {
     /// What the score, the budget or the costs ask for.
     pub wanted: f64,
-    /// What they get: a budget or costs no less than the floor and no more than the cap.
+    /// What they get: a budget or costs no less than the floor, and no more than the cap or than what calibration can tell
+    /// apart, which is once in twice as many rows as it had.
     pub score: f64,
 }
 
@@ -23,7 +24,8 @@ impl Base {
             Some(cost) => cost.score(),
             None => settings.budget.unwrap_or_default().score(calibration),
         };
-        Self { wanted, score: wanted.clamp(settings.floor, settings.cap) }
+        let told_apart = (2.0 * calibration.scores.len() as f64).log10();
+        Self { wanted, score: wanted.min(told_apart).clamp(settings.floor, settings.cap) }
     }
 }
 
