@@ -95,7 +95,7 @@ impl Judge {
         let residuals: Vec<Vec<f64>> = expectations.iter().map(|e| residual(window, &e.expected, limits)).collect();
         let judgement = self.scorer.judge(&Row {
             residuals: &residuals,
-            usable: &usable(window),
+            usable: &usable(window, self.mode_tag),
             values: &mode_values(window, subject.tags),
             given_mode: self.mode_tag.and_then(|ix| given_mode(window, ix)),
         });

@@ -13,7 +13,7 @@
 //!   scale, the drift that is followed, and the tails of each in each mode.
 //! * [`tail`]: how often normal operation is as unusual.
 //! * `combine`: one score out of all.
-//! * `contribution`: which tags carried the score.
+//! * `usual`, `contribution`: which tags carried the score.
 //! * [`thresholds`]: the score from which on a row is an anomaly.
 //! * [`limits`]: how far, and which way, a tag may be off before it counts.
 //! * [`drift`]: when the model no longer fits.
@@ -40,6 +40,7 @@ pub mod settings;
 pub mod tail;
 mod tails;
 pub mod thresholds;
+mod usual;
 
 pub use drift::{Drift, DriftEvent, DriftSettings, DriftState};
 pub use limits::TagLimits;

@@ -12,6 +12,7 @@ use crate::{
     recent::Recent,
     scale::{TagScales, bent},
     tails::{PlaceTails, Placed},
+    usual::UsualTerms,
 };
 
 /// Blocks of consecutive rows that are judged by the others in turn.
@@ -26,6 +27,7 @@ pub(crate) struct Member {
     methods: Methods,
     scales: Vec<usize>,
     tails: Vec<(Measure, PlaceTails)>,
+    usual: UsualTerms,
     #[serde(skip)]
     recent: Recent,
     /// The newest row, in scales and less its drift.
@@ -60,8 +62,9 @@ impl Member {
         };
         let tails: Vec<(Measure, PlaceTails)> = measures.iter().enumerate().filter_map(column).collect();
         let centring = Centring::new(tags.tags().len());
+        let usual = UsualTerms::fit(&scaled, placed.places, placed.pooling.places);
         let (recent, newest) = Default::default();
-        let it = Self { tags, centring, methods, scales: scales.to_vec(), tails, recent, newest };
+        let it = Self { tags, centring, methods, scales: scales.to_vec(), tails, usual, recent, newest };
         let said = values.iter().zip(placed.places).map(|(row, place)| {
             let value = |measure: Measure| row[measures.iter().position(|m| *m == measure)?];
             it.opinions(value, *place)
@@ -101,11 +104,11 @@ impl Member {
         }
     }
 
-    /// Each tag's part in the last `rows` rows' point-wise errors.
-    pub(crate) fn terms(&self, rows: usize) -> Vec<f64> {
+    /// How far each tag's part in the last `rows` rows' point-wise errors is beyond what is usual of it at a place.
+    pub(crate) fn terms(&self, rows: usize, place: Option<usize>) -> Vec<f64> {
         let mut terms = self.recent.terms(rows);
         terms.resize(self.tags.tags().len(), 0.0);
-        terms
+        self.usual.beyond(&terms, place)
     }
 
     pub(crate) fn reset(&mut self) {
@@ -155,11 +158,12 @@ fn streamed(
     let longest = params.scales.iter().copied().max().unwrap_or(1);
     let mut recent = Recent::default();
     let mut values = Vec::with_capacity(block.len());
-    for row in block.start.saturating_sub(Contextual::rows(longest))..block.end {
+    let first = block.start.saturating_sub(Contextual::rows(longest));
+    for (row, residual) in residuals.iter().enumerate().take(block.end).skip(first) {
         if params.placed.breaks[row] {
             recent.reset();
         }
-        let z = tags.bent(&residuals[row]);
+        let z = tags.bent(residual);
         if z.iter().any(|z| z.is_finite()) {
             recent.push(methods, params.scales, &z, params.placed.places[row]);
         }

@@ -59,11 +59,12 @@ impl Recent {
         }
     }
 
-    /// Each tag's part in the point-wise error, added up over the last `rows` rows.
+    /// Each tag's mean part in the point-wise errors of the last `rows` rows.
     pub(crate) fn terms(&self, rows: usize) -> Vec<f64> {
         let mut sum = vec![0.0; self.rows.back().map_or(0, |r| r.terms.len())];
+        let some = self.rows.len().min(rows).max(1) as f64;
         for row in self.rows.iter().rev().take(rows) {
-            sum.iter_mut().zip(&row.terms).for_each(|(s, t)| *s += t);
+            sum.iter_mut().zip(&row.terms).for_each(|(s, t)| *s += t / some);
         }
         sum
     }

@@ -259,6 +259,7 @@ impl Scorer {
             Some(first) => measured(first, row.usable).iter().map(|r| r.is_finite()).collect(),
             None => Vec::new(),
         };
+        let contributions = shares(&self.terms(carrying, place.index), &usable);
         Judgement {
             score: score(tail.ln_p),
             p: chance(tail.ln_p),
@@ -267,16 +268,16 @@ impl Scorer {
             probability_high: 1.0 - chance(tail.ln_low),
             mode: place.mode,
             place: place.index,
-            contributions: shares(&self.terms(carrying), &usable),
+            contributions,
             bands: self.members.first().map(|m| m.tags().bands(m.centring().drift())).unwrap_or_default(),
         }
     }
 
-    /// Each tag's part in the point-wise errors of the newest `rows` rows, each reconstructor with the same weight.
-    fn terms(&self, rows: usize) -> Vec<f64> {
+    /// What is unusual of each tag in the newest `rows` rows, each reconstructor with the same weight.
+    fn terms(&self, rows: usize, place: Option<usize>) -> Vec<f64> {
         let mut sum = vec![0.0; self.members.first().map_or(0, |m| m.tags().tags().len())];
         for member in &self.members {
-            let terms = member.terms(rows);
+            let terms = member.terms(rows, place);
             let all: f64 = terms.iter().sum();
             sum.iter_mut().zip(&terms).filter(|_| all > 0.0).for_each(|(s, t)| *s += t / all);
         }

@@ -291,7 +291,7 @@ impl Fitting<'_> {
             match model.expect(&window, (!segment_start).then_some(settings.window.stride.max(1))) {
                 Ok(expectation) => rows.push(HeldOutRow {
                     residual: residual(&window, &expectation.expected, &settings.limits),
-                    usable: usable(&window),
+                    usable: usable(&window, settings.mode_tag),
                     values: mode_values(&window, self.tags),
                     given_mode: settings.mode_tag.and_then(|ix| given_mode(&window, ix)),
                     segment_start,
@@ -331,9 +331,10 @@ pub(crate) fn residual(window: &Window, expected: &[f64], limits: &[TagLimits]) 
     residuals.enumerate().map(limited).collect()
 }
 
-/// Which tags of the newest row were measured.
-pub(crate) fn usable(window: &Window) -> Vec<bool> {
-    window.row_fill(window.rows - 1).iter().map(|f| !f.is_imputed()).collect()
+/// Which tags of the newest row were measured, and are judged: the tag that names the mode is what the others are judged by.
+pub(crate) fn usable(window: &Window, mode_tag: Option<usize>) -> Vec<bool> {
+    let fill = window.row_fill(window.rows - 1).iter().enumerate();
+    fill.map(|(tag, fill)| !fill.is_imputed() && Some(tag) != mode_tag).collect()
 }
 
 /// The newest row's values that operating modes are told by: all but counters, which never come back to a value.

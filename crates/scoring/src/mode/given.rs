@@ -12,7 +12,7 @@ use super::Place;
 use crate::scorer::CalibrationRow;
 
 /// Rows after a change from which on the new mode is named, though it is judged as a transition until it has settled.
-const NAMED_AFTER: usize = 10;
+const NAMED_AFTER: usize = 5;
 
 /// The values of the mode tag that calibration has seen, ascending, and how long a change takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +91,8 @@ mod tests {
     fn a_mode_that_takes_long_to_settle_is_named_before_it_has() {
         let modes = GivenModes { values: vec![1, 2], settle_rows: 30 };
         let place = |since: usize| modes.place(Some(2), ModeWatch { last: Some(2), since: Some(since) });
-        assert_eq!((place(9).mode, place(9).index), (Mode::Transition, Some(2)));
-        assert_eq!((place(10).mode.as_str().to_owned(), place(10).index), ("mode 2".to_owned(), Some(2)));
+        assert_eq!((place(4).mode, place(4).index), (Mode::Transition, Some(2)));
+        assert_eq!((place(5).mode.as_str().to_owned(), place(5).index), ("mode 2".to_owned(), Some(2)));
         assert_eq!(place(30).index, Some(1));
     }
 
