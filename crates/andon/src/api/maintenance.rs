@@ -116,8 +116,14 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_field_and_the_mend() {
-        insta::assert_snapshot!(order("9000000", "belt").unwrap_err(), @"");
-        insta::assert_snapshot!(order("1003600", "  ").unwrap_err(), @"");
-        insta::assert_snapshot!(order("tomorrow", "belt").unwrap_err(), @"");
+        insta::assert_snapshot!(order("9000000", "belt").unwrap_err(), @r##"
+        until (1970-04-15T04:00:00Z) is more than 31 days ahead; write a time before 1970-02-12T13:46:40Z
+        "##);
+        insta::assert_snapshot!(order("1003600", "  ").unwrap_err(), @r##"
+        reason is missing: say what is done, such as "belt is changed"
+        "##);
+        insta::assert_snapshot!(order("tomorrow", "belt").unwrap_err(), @r##"
+        until: `tomorrow` is not a time: write RFC 3339 (2026-11-23T20:39:00Z) or seconds since the epoch (1795466340.25)
+        "##);
     }
 }

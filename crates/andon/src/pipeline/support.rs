@@ -28,8 +28,8 @@ pub(super) struct Bench {
     pub(super) ua: UaServer,
     pub(super) clock: Arc<ManualClock>,
     pub(super) lifecycle: Lifecycle,
-    pub(super) alarms: mpsc::Receiver<Message>,
-    pub(super) instructions: mpsc::Receiver<Instruction>,
+    /// Held, so that what is sent to these tasks is taken.
+    _queues: (mpsc::Receiver<Message>, mpsc::Receiver<Instruction>),
     _folder: TempDir,
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn bench() -> Bench {
         instructions: instruction_sender,
     };
     let ua = start_server(&hub, &lifecycle).await.unwrap();
-    Bench { hub, ua, clock, lifecycle, alarms, instructions, _folder: folder }
+    Bench { hub, ua, clock, lifecycle, _queues: (alarms, instructions), _folder: folder }
 }
 
 /// A verdict at second `s` under a threshold of 3, carried by the one tag.
