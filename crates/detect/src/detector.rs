@@ -154,6 +154,13 @@ impl Detector {
         }
     }
 
+    /// Takes the threshold back to as it was fitted; its journal says so.
+    pub fn revert_threshold(&mut self) {
+        if let Some(judge) = &mut self.judge {
+            judge.learned.threshold.revert();
+        }
+    }
+
     /// Whether an alarm of these verdicts is active, with its delays and hysteresis.
     pub fn alarm_active(&self) -> bool {
         self.judge.as_ref().is_some_and(|j| j.learned.alarm.active())

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     name::{AssetName, NameError, TagName},
     time::Timestamp,
+    verdict::TagFinding,
 };
 
 /// What an alarm is about; with the asset it is the alarm's identity.
@@ -134,7 +135,7 @@ pub enum Input {
 
 /// A change worth a line in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Transition {
     /// Became active.
     Raised,
@@ -144,6 +145,10 @@ pub enum Transition {
     Acknowledged,
     /// The operator wrote something.
     Commented,
+    /// The operator said that it was real.
+    AssessedReal,
+    /// The operator said that it was a nuisance.
+    AssessedNuisance,
 }
 
 impl Transition {
@@ -154,6 +159,37 @@ impl Transition {
             Transition::Cleared => "cleared",
             Transition::Acknowledged => "acknowledged",
             Transition::Commented => "commented",
+            Transition::AssessedReal => "assessed_real",
+            Transition::AssessedNuisance => "assessed_nuisance",
+        }
+    }
+}
+
+/// What an operator says of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assessment {
+    /// Something was wrong.
+    Real,
+    /// Nothing was wrong: what it was raised for is normal.
+    Nuisance,
+}
+
+impl Assessment {
+    /// The word for JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Assessment::Real => "real",
+            Assessment::Nuisance => "nuisance",
+        }
+    }
+}
+
+impl From<Assessment> for Transition {
+    fn from(said: Assessment) -> Self {
+        match said {
+            Assessment::Real => Transition::AssessedReal,
+            Assessment::Nuisance => Transition::AssessedNuisance,
         }
     }
 }
@@ -214,6 +250,9 @@ pub struct Contribution {
     pub expected: f64,
     /// The unit.
     pub unit: String,
+    /// What its fault looks like; none where that is not known.
+    #[serde(default)]
+    pub finding: Option<TagFinding>,
 }
 
 /// One occurrence of an alarm.
@@ -239,6 +278,8 @@ pub struct Alarm {
     pub acknowledged_at: Option<Timestamp>,
     /// Who acknowledged it.
     pub acknowledged_by: Option<String>,
+    /// What an operator last said of it; none where nobody has.
+    pub assessment: Option<Assessment>,
     /// The tags that carried it, largest share first.
     pub contributions: Vec<Contribution>,
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::status::StatusCode;
+
 /// What NAMUR NE 107 says of an instrument, for people who see to it rather than to the process.
 ///
 /// The numbers are those of DeviceHealthEnumeration (OPC 10000-100, 4.5.4).
@@ -22,6 +24,16 @@ pub enum Ne107 {
 }
 
 impl Ne107 {
+    /// What a sample's status code says of its instrument.
+    pub fn of(status: StatusCode) -> Self {
+        match status {
+            StatusCode::BAD_OUT_OF_SERVICE => Ne107::CheckFunction,
+            _ if status.is_bad() => Ne107::Failure,
+            _ if status.is_good() => Ne107::Good,
+            _ => Ne107::OutOfSpecification,
+        }
+    }
+
     /// The number of DeviceHealthEnumeration.
     pub fn code(self) -> i32 {
         self as i32

@@ -26,7 +26,7 @@ pub mod verdict;
 pub mod window;
 pub mod windower;
 
-pub use alarm::{Alarm, AlarmId, AlarmState, Condition, JournalEntry};
+pub use alarm::{Alarm, AlarmId, AlarmState, Assessment, Condition, JournalEntry};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use health::{FaultClass, Ne107};
 pub use name::{AssetName, NameError, SourceName, TagName};

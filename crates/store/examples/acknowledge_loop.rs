@@ -47,6 +47,7 @@ fn raised(time: Timestamp) -> Result<Alarm, Box<dyn Error>> {
         cleared_at: None,
         acknowledged_at: None,
         acknowledged_by: None,
+        assessment: None,
         contributions: Vec::new(),
     })
 }

@@ -3,10 +3,12 @@
 mod page;
 mod rows;
 
-use andon_plant::{Alarm, AlarmId, JournalEntry};
+use andon_plant::{Alarm, AlarmId, Assessment, JournalEntry};
 use sqlx::SqliteConnection;
 
 pub use page::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Page};
+
+pub(crate) use rows::finding;
 
 use crate::{error::StoreError, store::Store, tables::MainWrite};
 
@@ -65,10 +67,11 @@ pub(crate) async fn insert(
     let (phase, since_us) = rows::phase_columns(alarm.state.phase);
     let (raised_us, cleared_us) = (alarm.raised_at.as_micros(), alarm.cleared_at.map(|t| t.as_micros()));
     let acknowledged_us = alarm.acknowledged_at.map(|t| t.as_micros());
+    let assessment = alarm.assessment.map(Assessment::as_str);
     let id = sqlx::query!(
         "insert into alarm (asset, condition, phase, phase_since_us, acknowledged, severity, message, raised_at_us,
-             cleared_at_us, acknowledged_at_us, acknowledged_by)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             cleared_at_us, acknowledged_at_us, acknowledged_by, assessment)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         asset,
         condition,
         phase,
@@ -79,7 +82,8 @@ pub(crate) async fn insert(
         raised_us,
         cleared_us,
         acknowledged_us,
-        alarm.acknowledged_by
+        alarm.acknowledged_by,
+        assessment
     )
     .execute(&mut *conn)
     .await?
@@ -98,9 +102,10 @@ pub(crate) async fn update(
     let (phase, since_us) = rows::phase_columns(alarm.state.phase);
     let cleared_us = alarm.cleared_at.map(|t| t.as_micros());
     let acknowledged_us = alarm.acknowledged_at.map(|t| t.as_micros());
+    let assessment = alarm.assessment.map(Assessment::as_str);
     let written = sqlx::query!(
         "update alarm set phase = ?, phase_since_us = ?, acknowledged = ?, severity = ?, message = ?, cleared_at_us = ?,
-             acknowledged_at_us = ?, acknowledged_by = ?
+             acknowledged_at_us = ?, acknowledged_by = ?, assessment = ?
          where id = ?",
         phase,
         since_us,
@@ -110,6 +115,7 @@ pub(crate) async fn update(
         cleared_us,
         acknowledged_us,
         alarm.acknowledged_by,
+        assessment,
         id
     )
     .execute(&mut *conn)
@@ -126,16 +132,20 @@ pub(crate) async fn update(
 async fn insert_contributions(conn: &mut SqliteConnection, id: i64, alarm: &Alarm) -> Result<(), StoreError> {
     for (position, c) in alarm.contributions.iter().enumerate() {
         let (position, tag) = (position as i64, c.tag.as_str());
+        let class = c.finding.as_ref().map(|f| f.class.as_str());
+        let finding = c.finding.as_ref().map(|f| f.text.as_str());
         sqlx::query!(
-            "insert into alarm_contribution (alarm_id, position, tag, share, value, expected, unit)
-             values (?, ?, ?, ?, ?, ?, ?)",
+            "insert into alarm_contribution (alarm_id, position, tag, share, value, expected, unit, class, finding)
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             id,
             position,
             tag,
             c.share,
             c.value,
             c.expected,
-            c.unit
+            c.unit,
+            class,
+            finding
         )
         .execute(&mut *conn)
         .await?;

@@ -1,9 +1,10 @@
 //! What was expected of each tag: the band of a trend, and who carried a score.
 
-use andon_plant::{AssetName, TagKey, TagName, TagVerdict, Timestamp};
+use andon_plant::{AssetName, TagFinding, TagKey, TagName, TagVerdict, Timestamp};
 use sqlx::SqliteConnection;
 
 use crate::{
+    alarms::finding,
     error::StoreError,
     samples::find_tag,
     series::{Buckets, Extent, SeriesQuery},
@@ -65,14 +66,15 @@ pub(crate) async fn insert_tag(
     tag_id: i64,
     time: Timestamp,
     position: i64,
-    tag: &TagVerdict,
+    (tag, finding): (&TagVerdict, Option<&TagFinding>),
 ) -> Result<(), StoreError> {
     let time_us = time.as_micros();
+    let (class, text) = (finding.map(|f| f.class.as_str()), finding.map(|f| f.text.as_str()));
     // SQLite writes a NaN as null, and -0.0 as 0.0.
     sqlx::query!(
         "insert or replace into tag_score (tag_id, time_us, position, value, expected, expected_low, expected_high, residual,
-             contribution, imputed)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             contribution, imputed, class, finding)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         tag_id,
         time_us,
         position,
@@ -82,7 +84,9 @@ pub(crate) async fn insert_tag(
         tag.expected_high,
         tag.residual,
         tag.contribution,
-        tag.imputed
+        tag.imputed,
+        class,
+        text
     )
     .execute(conn)
     .await?;
@@ -125,13 +129,17 @@ pub(crate) struct TagVerdictRow {
     residual: Option<f64>,
     contribution: Option<f64>,
     imputed: bool,
+    class: Option<String>,
+    finding: Option<String>,
 }
 
 impl TagVerdictRow {
-    pub(crate) fn verdict(self, asset: &AssetName) -> Result<TagVerdict, StoreError> {
-        let named = TagName::new(&self.tag);
-        let tag = named.map_err(|e| StoreError::broken("tag", format!("{} of {asset}", self.id), e))?;
-        Ok(TagVerdict {
+    pub(crate) fn verdict(self, asset: &AssetName) -> Result<(TagVerdict, Option<TagFinding>), StoreError> {
+        let place = format!("{} of {asset}", self.id);
+        let broken = |e: String| StoreError::broken("tag", &place, e);
+        let tag = TagName::new(&self.tag).map_err(|e| broken(e.to_string()))?;
+        let finding = finding(&tag, self.class, self.finding).map_err(|e| broken(e.to_string()))?;
+        let verdict = TagVerdict {
             tag,
             value: or_nan(self.value),
             expected: or_nan(self.expected),
@@ -140,7 +148,8 @@ impl TagVerdictRow {
             residual: or_nan(self.residual),
             contribution: or_nan(self.contribution),
             imputed: self.imputed,
-        })
+        };
+        Ok((verdict, finding))
     }
 }
 
@@ -249,7 +258,7 @@ pub(crate) async fn tag_verdicts(
     let rows = sqlx::query_as!(
         TagVerdictRow,
         r#"select tag.id as "id!", tag.name as tag, s.value, s.expected, s.expected_low, s.expected_high, s.residual,
-               s.contribution, s.imputed as "imputed: bool"
+               s.contribution, s.imputed as "imputed: bool", s.class, s.finding
            from tag join tag_score as s on s.tag_id = tag.id
            where tag.asset_id = ? and s.time_us = ?
            order by s.position"#,

@@ -1,6 +1,6 @@
 //! Verdicts: one score row an asset and time; what was expected of each tag is in [`crate::expected`].
 
-use andon_plant::{AssetName, Mode, StatusCode, TagKey, Timestamp, Verdict};
+use andon_plant::{AssetName, Mode, StatusCode, TagFinding, TagKey, TagVerdict, Timestamp, Verdict};
 use sqlx::SqliteConnection;
 
 use crate::{
@@ -83,7 +83,8 @@ impl Store {
         rows.into_iter().map(|row| row.point(asset)).collect()
     }
 
-    /// An asset's newest verdict that is not later than `time`, with its tags in the asset's order.
+    /// An asset's newest verdict that is not later than `time`, with its tags in the asset's order. Whether it was late and what
+    /// the model looked at are not stored.
     ///
     /// # Errors
     /// If the database fails or a row is broken.
@@ -93,7 +94,9 @@ impl Store {
         let Some(id) = find_asset(&mut conn, asset).await? else { return Ok(None) };
         let Some(row) = score_not_after(&mut conn, id, time.as_micros()).await? else { return Ok(None) };
         let tags = tag_verdicts(&mut conn, id, row.time_us).await?;
-        let tags = tags.into_iter().map(|tag| tag.verdict(asset)).collect::<Result<_, _>>()?;
+        let tags: Vec<_> = tags.into_iter().map(|tag| tag.verdict(asset)).collect::<Result<_, _>>()?;
+        let findings = found(&tags);
+        let tags = tags.into_iter().map(|(tag, _)| tag).collect();
         let p = row.point(asset)?;
         Ok(Some(Verdict {
             asset: asset.clone(),
@@ -108,10 +111,17 @@ impl Store {
             status: p.status,
             tags,
             late: false,
-            findings: Vec::new(),
+            findings,
             attention: Vec::new(),
         }))
     }
+}
+
+/// What was wrong with the tags, largest share first.
+fn found(tags: &[(TagVerdict, Option<TagFinding>)]) -> Vec<TagFinding> {
+    let mut named: Vec<_> = tags.iter().filter_map(|(tag, f)| Some((tag.contribution, f.clone()?))).collect();
+    named.sort_by(|a, b| b.0.total_cmp(&a.0));
+    named.into_iter().map(|(_, finding)| finding).collect()
 }
 
 pub(crate) async fn insert(
@@ -125,7 +135,8 @@ pub(crate) async fn insert(
         for (position, tag) in verdict.tags.iter().enumerate() {
             let key = TagKey { asset: verdict.asset.clone(), tag: tag.tag.clone() };
             let tag_id = names.tag(&mut *conn, &key).await?;
-            insert_tag(&mut *conn, tag_id, verdict.time, position as i64, tag).await?;
+            let finding = verdict.findings.iter().find(|f| f.tag == tag.tag);
+            insert_tag(&mut *conn, tag_id, verdict.time, position as i64, (tag, finding)).await?;
         }
     }
     Ok(verdicts.len() as i64)

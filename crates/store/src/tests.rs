@@ -9,8 +9,8 @@ mod restart;
 mod writing;
 
 use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, Mode, Sample, StatusCode, TagKey, TagName,
-    TagSample, TagVerdict, Timestamp, Verdict,
+    Alarm, AlarmId, AlarmState, AssetName, Condition, FaultClass, JournalEntry, Mode, Sample, StatusCode, TagFinding,
+    TagKey, TagName, TagSample, TagVerdict, Timestamp, Verdict,
     alarm::{Contribution, Phase, Transition},
 };
 use tempfile::TempDir;
@@ -105,14 +105,21 @@ fn alarm(raised_at: Timestamp) -> Alarm {
         cleared_at: None,
         acknowledged_at: None,
         acknowledged_by: None,
+        assessment: None,
         contributions: vec![Contribution {
             tag: TagName::new("Temperature").unwrap(),
             share: 0.1 + 0.2,
             value: 65.0,
             expected: 60.0,
             unit: "degC".to_owned(),
+            finding: Some(finding("Temperature")),
         }],
     }
+}
+
+fn finding(tag: &str) -> TagFinding {
+    let text = format!("{tag} 5 degC above expected for mode Fill, 14 min");
+    TagFinding { tag: TagName::new(tag).unwrap(), class: FaultClass::Deviation, text }
 }
 
 fn entry(time: Timestamp, transition: Transition) -> JournalEntry {

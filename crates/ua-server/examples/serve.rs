@@ -3,10 +3,10 @@
 use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use andon_plant::{
-    AssetName, AssetState, Clock, Mode, Range, Sample, StatusCode, SystemClock, Tag, TagKey, TagName, TagSample,
+    AssetName, AssetState, Clock, Mode, Ne107, Range, Sample, StatusCode, SystemClock, Tag, TagKey, TagName, TagSample,
     Timestamp, Verdict, verdict::TagVerdict,
 };
-use andon_ua_server::{AssetNodes, DeviceHealth, Series, ServerSettings, SourceStatus, UaServer};
+use andon_ua_server::{AssetNodes, Series, ServerSettings, SourceStatus, UaServer};
 use tokio_util::sync::CancellationToken;
 
 #[path = "../tests/support/history.rs"]
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (server, task) =
         UaServer::start(settings, vec![asset], sources, history.clone(), clock.clone(), cancel.clone()).await?;
     println!("{}", server.endpoint());
-    let state = (AssetState::Active, StatusCode::GOOD, Some("example"), DeviceHealth::Normal);
+    let state = (AssetState::Active, StatusCode::GOOD, Some("example"), Ne107::Good);
     server.publish_state(&key.asset, state.0, state.1, state.2, state.3, clock.now());
     let mixer = Mixer { key, source, server, history };
     let mut tick = tokio::time::interval(GRID);

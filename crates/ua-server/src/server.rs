@@ -8,12 +8,13 @@ use std::{
 };
 
 use andon_plant::{
-    Alarm, AssetName, AssetState, Clock, SourceName, StatusCode, TagName, TagSample, Timestamp, Verdict,
+    Alarm, AssetName, AssetState, Clock, Ne107, SourceName, StatusCode, TagName, TagSample, Timestamp, Verdict,
 };
 use opcua::{
     server::{Server, ServerHandle, node_manager::memory::InMemoryNodeManagerBuilder},
     types::{VariableId, Variant},
 };
+use parking_lot::Mutex;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -21,11 +22,12 @@ use tracing::{info, warn};
 use crate::{
     address_space::RESERVED,
     endpoint,
+    health::TagHealth,
     history::History,
     node_manager::{Builder, NodeManager},
     publisher::Publisher,
     queue::Queue,
-    settings::{AssetNodes, DeviceHealth, ServerSettings, SourceStatus},
+    settings::{AssetNodes, ServerSettings, SourceStatus},
     updates::{self, StateOf},
     variables,
 };
@@ -70,6 +72,7 @@ struct Inner {
     queue: Arc<Queue>,
     handle: ServerHandle,
     tags: HashMap<AssetName, Vec<TagName>>,
+    health: Mutex<TagHealth>,
     clock: Arc<dyn Clock>,
 }
 
@@ -105,7 +108,7 @@ impl UaServer {
         queue.push(quiet);
         let task = tokio::spawn(serve(server, listener, publisher, queue.clone(), cancel));
         info!("OPC UA server listens on {endpoint}");
-        Ok((Self(Arc::new(Inner { endpoint, queue, handle, tags, clock })), task))
+        Ok((Self(Arc::new(Inner { endpoint, queue, handle, tags, health: Mutex::default(), clock })), task))
     }
 
     /// The URL that clients dial, with the real port.
@@ -115,12 +118,17 @@ impl UaServer {
 
     /// Publishes what the detector says. A verdict that is not newer than the last one is ignored.
     pub fn publish_verdict(&self, verdict: &Verdict, return_period_s: f64) {
-        self.0.queue.push(updates::of_verdict(verdict, return_period_s));
+        let mut updates = updates::of_verdict(verdict, return_period_s);
+        // The lock is held until they are queued, so that an older health never comes after a newer one.
+        let mut health = self.0.health.lock();
+        updates.extend(health.of_verdict(verdict));
+        self.0.queue.push(updates);
     }
 
     /// Publishes a tag's value with the PLC's own time and status. A sample older than the last one is ignored.
     pub fn publish_sample(&self, sample: &TagSample) {
-        self.0.queue.push(updates::of_sample(sample));
+        let mut health = self.0.health.lock();
+        self.0.queue.push(vec![updates::of_sample(sample), health.of_sample(sample)]);
     }
 
     /// Publishes what an asset is doing. A Bad `status` says that there is no verdict, and why: it becomes the status
@@ -131,11 +139,16 @@ impl UaServer {
         state: AssetState,
         status: StatusCode,
         model_version: Option<&str>,
-        health: DeviceHealth,
+        health: Ne107,
         time: Timestamp,
     ) {
         let tags = self.0.tags.get(asset).map_or(&[][..], Vec::as_slice);
-        self.0.queue.push(updates::of_state(&StateOf { asset, tags, state, status, model_version, health, time }));
+        let mut updates = updates::of_state(&StateOf { asset, tags, state, status, model_version, health, time });
+        let mut of_tags = self.0.health.lock();
+        if status.is_bad() {
+            updates.extend(of_tags.forget(asset, time));
+        }
+        self.0.queue.push(updates);
     }
 
     /// Mirrors an alarm in its condition's plain variables.

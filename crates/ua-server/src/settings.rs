@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use andon_plant::{AssetName, SourceName, StatusCode, Tag, Timestamp};
+use andon_plant::{AssetName, SourceName, Tag, Timestamp};
 
 /// Where the server listens and who it says it is.
 #[derive(Debug, Clone)]
@@ -44,32 +44,4 @@ pub struct SourceStatus {
     pub monitored_item_limit: Option<u32>,
     /// Samples a second that came from it lately.
     pub samples_per_second: f64,
-}
-
-/// The state of a device after NAMUR NE 107; the numbers are those of DeviceHealthEnumeration (OPC 10000-100, 5.5.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum DeviceHealth {
-    /// It works as it should.
-    #[default]
-    Normal = 0,
-    /// Its output is not valid because it, or the way to it, failed.
-    Failure = 1,
-    /// Its output is not valid for now because someone works on it.
-    CheckFunction = 2,
-    /// It works outside of what it is specified for.
-    OffSpec = 3,
-    /// It works, but will soon need maintenance.
-    MaintenanceRequired = 4,
-}
-
-impl DeviceHealth {
-    /// What a sample's status code says of its instrument.
-    pub fn of(status: StatusCode) -> Self {
-        match status {
-            StatusCode::BAD_OUT_OF_SERVICE => DeviceHealth::CheckFunction,
-            _ if status.is_bad() => DeviceHealth::Failure,
-            _ if status.is_good() => DeviceHealth::Normal,
-            _ => DeviceHealth::OffSpec,
-        }
-    }
 }

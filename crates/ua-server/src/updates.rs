@@ -1,15 +1,12 @@
 //! Verdicts, samples, states, alarms and sources turned into values of variables.
 
 use andon_plant::{
-    Alarm, AssetName, AssetState, StatusCode, TagName, TagSample, Timestamp, Verdict, alarm::Condition,
+    Alarm, AssetName, AssetState, Ne107, StatusCode, TagKey, TagName, TagSample, Timestamp, Verdict, alarm::Condition,
     verdict::TagVerdict,
 };
 use opcua::types::Variant;
 
-use crate::{
-    settings::{DeviceHealth, SourceStatus},
-    value::date_time,
-};
+use crate::{settings::SourceStatus, value::date_time};
 
 /// One new value of one variable.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,15 +92,16 @@ fn of_tag_verdict(verdict: &Verdict, tag: &TagVerdict) -> [Update; 5] {
     })
 }
 
-/// What a sample says: the value with the PLC's own time and status, and what that means for the instrument.
-pub(crate) fn of_sample(sample: &TagSample) -> Vec<Update> {
-    let path = format!("{}/Tags/{}", sample.key.asset, sample.key.tag);
+/// What a sample says: the value with the PLC's own time and status.
+pub(crate) fn of_sample(sample: &TagSample) -> Update {
+    let path = format!("{}/Tags/{}/Value", sample.key.asset, sample.key.tag);
     let andon_plant::Sample { time, value, status } = sample.sample;
-    let health = DeviceHealth::of(status) as i32;
-    vec![
-        number(format!("{path}/Value"), value, status, When::Measured(time)),
-        state(format!("{path}/DeviceHealth"), health, time),
-    ]
+    number(path, value, status, When::Measured(time))
+}
+
+/// How a tag's instrument is.
+pub(crate) fn of_tag_health(key: &TagKey, health: Ne107, time: Timestamp) -> Update {
+    state(format!("{}/Tags/{}/DeviceHealth", key.asset, key.tag), health.code(), time)
 }
 
 /// What an asset is doing; see [`crate::UaServer::publish_state`].
@@ -113,7 +111,7 @@ pub(crate) struct StateOf<'a> {
     pub(crate) state: AssetState,
     pub(crate) status: StatusCode,
     pub(crate) model_version: Option<&'a str>,
-    pub(crate) health: DeviceHealth,
+    pub(crate) health: Ne107,
     pub(crate) time: Timestamp,
 }
 
@@ -123,7 +121,7 @@ pub(crate) fn of_state(said: &StateOf<'_>) -> Vec<Update> {
     let version = format!("{asset}/ModelVersion");
     let mut updates = vec![
         state(format!("{asset}/State"), said.state.as_str(), time),
-        state(format!("{asset}/DeviceHealth"), said.health as i32, time),
+        state(format!("{asset}/DeviceHealth"), said.health.code(), time),
         match said.model_version {
             Some(name) => state(version, name, time),
             None => update(version, Variant::Empty, StatusCode::BAD_WAITING_FOR_INITIAL_DATA, When::Untimed),

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetState, Condition, Sample, StatusCode, TagKey, TagSample, Timestamp, alarm::Phase,
+    Alarm, AlarmId, AlarmState, AssetState, Condition, FaultClass, Ne107, Sample, StatusCode, TagFinding, TagKey,
+    TagSample, Timestamp, alarm::Phase,
 };
-use andon_ua_server::{DeviceHealth, Series, ServerError, SourceStatus};
+use andon_ua_server::{Series, ServerError, SourceStatus};
 use opcua::{
     client::HistoryReadAction,
     crypto::SecurityPolicy,
@@ -201,7 +202,31 @@ async fn a_change_of_status_alone_reaches_a_subscriber() {
         assert_eq!(value.source_timestamp, Some(date(at(second))));
     }
     let health = hmi.read("Mixer/Tags/Speed/DeviceHealth", AttributeId::Value).await;
-    assert_eq!(health.value, Some((DeviceHealth::Failure as i32).into()));
+    assert_eq!(health.value, Some((Ne107::Failure.code()).into()));
+}
+
+#[tokio::test]
+async fn a_tags_health_follows_what_is_found_wrong_and_a_bad_value_comes_first() {
+    let plant = plant().await;
+    let hmi = plant.connect().await;
+    let is = |health: Ne107| move |v: &DataValue| v.value == Some(health.code().into());
+    let path = "Mixer/Tags/Temperature/DeviceHealth";
+    let mut said = verdict(at(1), 6.0, GOOD);
+    said.findings =
+        vec![TagFinding { tag: tag("Temperature"), class: FaultClass::Deviation, text: "1 degC above".into() }];
+    plant.server.publish_verdict(&said, 1.0);
+    hmi.read_until(path, is(Ne107::MaintenanceRequired)).await;
+    let key = TagKey { asset: mixer(), tag: tag("Temperature") };
+    let show = |second, status| {
+        let sample = Sample::new(at(second), 71.0, status);
+        plant.server.publish_sample(&TagSample { key: key.clone(), sample });
+    };
+    show(2, StatusCode::BAD_NO_COMMUNICATION);
+    hmi.read_until(path, is(Ne107::Failure)).await;
+    show(3, GOOD);
+    hmi.read_until(path, is(Ne107::MaintenanceRequired)).await;
+    plant.server.publish_verdict(&verdict(at(4), 1.0, GOOD), 1.0);
+    hmi.read_until(path, is(Ne107::Good)).await;
 }
 
 #[tokio::test]
@@ -214,7 +239,7 @@ async fn a_lost_source_makes_the_score_bad_until_the_next_verdict() {
     publish(10);
     assert_eq!(double(&next(&mut scores).await), 1.5);
     let lost = StatusCode::BAD_NO_COMMUNICATION;
-    plant.server.publish_state(&mixer(), AssetState::NoData, lost, Some("m1"), DeviceHealth::Failure, at(15));
+    plant.server.publish_state(&mixer(), AssetState::NoData, lost, Some("m1"), Ne107::Failure, at(15));
     assert_eq!(next(&mut scores).await.status, Some(UaStatus::BadNoCommunication));
     assert_eq!(hmi.read("Mixer/State", AttributeId::Value).await.value, Some("NoData".into()));
     assert_eq!(hmi.read("Mixer/ModelVersion", AttributeId::Value).await.value, Some("m1".into()));
@@ -242,6 +267,7 @@ async fn an_alarm_is_mirrored_as_plain_variables() {
         cleared_at: None,
         acknowledged_at: None,
         acknowledged_by: None,
+        assessment: None,
         contributions: Vec::new(),
     });
     let raised = hmi.read_until("Mixer/Alarms/Score/Active", active(true)).await;

@@ -1,6 +1,6 @@
 //! Alarms: the list, one with its journal, and acknowledge.
 
-use andon_plant::{Alarm, AlarmId, AssetName, Condition, JournalEntry, TagName};
+use andon_plant::{Alarm, AlarmId, AssetName, Condition, JournalEntry, TagName, alarm::Contribution};
 use andon_store::{AlarmFilter, AlarmOrder, AlarmQuery};
 use axum::{Json, extract::State};
 use serde::Deserialize;
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Api,
+    ANYONE, Api, alike,
+    finding::finding,
     problem::{OptionalBody, Path, Problem, Query},
     span::instant,
 };
@@ -23,8 +24,6 @@ const STATES: [(&str, AlarmFilter); 4] = [
     ("unacknowledged", AlarmFilter::Unacknowledged),
 ];
 const ORDERS: [(&str, AlarmOrder); 2] = [("newest", AlarmOrder::NewestFirst), ("oldest", AlarmOrder::OldestFirst)];
-/// Who acts where there are no users.
-const ANYONE: &str = "operator";
 
 /// An alarm as JSON.
 pub(super) fn alarm(a: &Alarm) -> Value {
@@ -37,7 +36,15 @@ pub(super) fn alarm(a: &Alarm) -> Value {
         "state": if a.state.active() { "active" } else { "cleared" },
         "acknowledged": a.state.acknowledged, "shelved": false, "severity": a.severity, "message": a.message,
         "raised_at": a.raised_at, "cleared_at": a.cleared_at, "acknowledged_at": a.acknowledged_at,
-        "acknowledged_by": a.acknowledged_by, "contributions": a.contributions,
+        "acknowledged_by": a.acknowledged_by, "assessment": a.assessment,
+        "contributions": a.contributions.iter().map(contribution).collect::<Vec<_>>(),
+    })
+}
+
+fn contribution(c: &Contribution) -> Value {
+    json!({
+        "tag": c.tag, "share": c.share, "value": c.value, "expected": c.expected, "unit": c.unit,
+        "finding": c.finding.as_ref().map(finding),
     })
 }
 
@@ -101,9 +108,10 @@ pub(super) async fn list(State(api): State<Api>, Query(query): Query<ListQuery>)
     Ok(Json(json!({ "items": items, "next_cursor": page.next_cursor.map(|c| c.to_string()) })))
 }
 
-/// One alarm with its journal.
+/// One alarm with its journal and what looked like it before.
 #[utoipa::path(get, path = "/alarms/{id}", tag = "alarms", params(("id" = i64, Path)),
-    responses((status = 200, description = "The alarm, with `journal`"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "The alarm, with `journal` and `alike: [{id, similarity, raised_at, message, assessment}]`"),
+        (status = 404, body = Problem)))]
 pub(super) async fn one(State(api): State<Api>, Path(id): Path<i64>) -> Result<Json<Value>, Problem> {
     let found = api.hub.store.alarm(AlarmId(id)).await?;
     let (found, journal) = found.ok_or_else(|| Problem::not_found(format!("there is no alarm {id}")))?;
@@ -111,6 +119,7 @@ pub(super) async fn one(State(api): State<Api>, Path(id): Path<i64>) -> Result<J
         |e: &JournalEntry| json!({ "time": e.time, "transition": e.transition, "by": e.by, "comment": e.comment });
     let mut body = alarm(&found);
     body["journal"] = journal.iter().map(line).collect();
+    body["alike"] = alike::past(&api, &found).await?.into();
     Ok(Json(body))
 }
 

@@ -1,6 +1,7 @@
 //! Assets: what each is doing, its scores, contributions and models.
 
 use andon_plant::{AssetName, Quality, StatusCode, TagName, Timestamp};
+use andon_scoring::DriftState;
 use andon_store::{ModelInfo, ScorePoint, SeriesQuery};
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -8,11 +9,15 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::{
-    Api,
+    Api, finding,
     problem::{Path, Problem, Query},
     span::{Span, instant},
+    threshold::Standing,
 };
-use crate::pipeline::board::{AssetCard, ModelCard, TrainingCard};
+use crate::pipeline::{
+    board::{AssetCard, ModelCard, TrainingCard},
+    maintenance::Maintenance,
+};
 
 /// One asset as lists and the live feed show it.
 #[derive(Debug, Serialize)]
@@ -40,11 +45,18 @@ pub(super) struct AssetItem {
     silence: Option<String>,
     training: Option<TrainingCard>,
     open_alarms: usize,
+    /// What is wrong with the tags that carry the score; empty unless it has reached the threshold.
+    findings: Vec<Value>,
+    maintenance: Option<Maintenance>,
+    #[serde(flatten)]
+    threshold_standing: Standing,
+    /// Whether the model still fits; null before its first verdict.
+    drift: Option<DriftState>,
 }
 
 impl AssetItem {
     pub(super) fn of(card: AssetCard) -> Self {
-        let (state, config) = (card.state(), card.config);
+        let (state, standing, config) = (card.state(), Standing::of(&card), card.config);
         // A verdict from before the source was lost is not what is true now.
         let verdict = card.verdict.filter(|_| card.connected);
         let v = verdict.as_deref();
@@ -75,6 +87,10 @@ impl AssetItem {
             silence: card.silence,
             training: card.training,
             open_alarms: card.open_alarms,
+            findings: v.map(finding::all).unwrap_or_default(),
+            maintenance: card.maintenance,
+            threshold_standing: standing,
+            drift: card.drift,
         }
     }
 }
@@ -90,14 +106,16 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
     Json(json!({ "items": items, "next_cursor": null }))
 }
 
-/// One asset with the newest value of each of its tags.
+/// One asset with the newest value of each of its tags, and how much the model looked at each row of the window.
 #[utoipa::path(get, path = "/assets/{asset}", tag = "assets", params(("asset" = String, Path)),
-    responses((status = 200, description = "The asset, with `tag_values`"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "The asset, with `tag_values` and `attention`"), (status = 404, body = Problem)))]
 pub(super) async fn one(State(api): State<Api>, Path(asset): Path<String>) -> Result<Json<Value>, Problem> {
     let card = card(&api, &asset)?;
     let tag_values: Vec<Value> = card.config.tags.iter().map(|t| tag_value(&card, &t.tag)).collect();
+    let attention = card.verdict.as_deref().filter(|_| card.connected).map(|v| v.attention.clone());
     let mut body = serde_json::to_value(AssetItem::of(card)).map_err(|e| Problem::unavailable(e.to_string()))?;
     body["tag_values"] = tag_values.into();
+    body["attention"] = attention.unwrap_or_default().into();
     Ok(Json(body))
 }
 
@@ -152,7 +170,7 @@ pub(super) struct At {
 
 /// Which tags carried the score at an instant.
 #[utoipa::path(get, path = "/assets/{asset}/contributions", tag = "assets", params(("asset" = String, Path), At),
-    responses((status = 200, description = "`{time, score, threshold, mode, items: [{tag, contribution, value, expected, residual, unit}]}`"),
+    responses((status = 200, description = "`{time, score, threshold, mode, items: [{tag, contribution, value, expected, residual, unit, finding}]}`"),
               (status = 404, body = Problem)))]
 pub(super) async fn contributions(
     State(api): State<Api>,
@@ -172,7 +190,7 @@ pub(super) async fn contributions(
             json!({
                 "tag": t.tag, "contribution": t.contribution, "value": t.value, "expected": t.expected,
                 "expected_low": t.expected_low, "expected_high": t.expected_high, "residual": t.residual,
-                "imputed": t.imputed, "unit": unit(&t.tag),
+                "imputed": t.imputed, "unit": unit(&t.tag), "finding": finding::of_tag(&verdict, &t.tag),
             })
         })
         .collect();

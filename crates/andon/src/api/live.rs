@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt, future::ready};
 use serde_json::{Value, json};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
-use super::{Api, alarms::alarm, assets::AssetItem, sources::source};
+use super::{Api, alarms::alarm, assets::AssetItem, finding, sources::source};
 use crate::pipeline::live::LiveEvent;
 
 /// What happens, as it happens: events `verdict`, `asset`, `alarm`, `source`, and `missed` where the reader was too slow.
@@ -37,6 +37,7 @@ fn message(api: &Api, event: Result<LiveEvent, BroadcastStreamRecvError>) -> Opt
             body["anomalous"] = v.anomalous().into();
             body["return_period_s"] = v.return_period_s(grid_s).into();
             body["status"] = v.status.to_string().into();
+            body["findings"] = finding::all(&v).into();
             ("verdict", body)
         }
     })

@@ -3,15 +3,20 @@
 //! One file a resource. Add one by writing its file and naming its routes in [`routes`].
 
 mod alarms;
+mod alike;
+mod assessment;
 mod assets;
 mod demo;
+mod finding;
 mod live;
+mod maintenance;
 mod origin;
 mod problem;
 mod sources;
 mod span;
 mod system;
 mod tags;
+mod threshold;
 mod training;
 mod web;
 
@@ -32,6 +37,9 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{lifecycle::Lifecycle, pipeline::hub::Hub};
+
+/// Who acts where there are no users.
+const ANYONE: &str = "operator";
 
 /// What every handler has.
 #[derive(Clone)]
@@ -85,6 +93,9 @@ fn routes(api: Api) -> Router {
                 .routes(routes!(assets::contributions))
                 .routes(routes!(assets::model))
                 .routes(routes!(assets::models))
+                .routes(routes!(maintenance::begin, maintenance::end))
+                .routes(routes!(threshold::one))
+                .routes(routes!(threshold::revert))
                 .routes(routes!(training::start))
                 .routes(routes!(training::one, training::cancel))
                 .routes(routes!(tags::list))
@@ -93,6 +104,7 @@ fn routes(api: Api) -> Router {
                 .routes(routes!(alarms::list))
                 .routes(routes!(alarms::one))
                 .routes(routes!(alarms::acknowledge))
+                .routes(routes!(assessment::assess))
                 .routes(routes!(sources::list))
                 .routes(routes!(live::live))
                 .routes(routes!(demo::list, demo::inject, demo::clear))

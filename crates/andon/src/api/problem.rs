@@ -14,7 +14,7 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-use crate::pipeline::hub::AlarmError;
+use crate::pipeline::hub::{AlarmError, InstructionError};
 
 /// What went wrong with a request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,6 +68,16 @@ impl From<AlarmError> for Problem {
             AlarmError::NotFound(_) => Self::not_found(e.to_string()),
             AlarmError::Stopping => Self::unavailable(e.to_string()),
             AlarmError::Store(e) => e.into(),
+        }
+    }
+}
+
+impl From<InstructionError> for Problem {
+    fn from(e: InstructionError) -> Self {
+        match e {
+            InstructionError::NoModel(_) => Self::not_found(e.to_string()),
+            InstructionError::Stopping => Self::unavailable(e.to_string()),
+            InstructionError::Store(e) => e.into(),
         }
     }
 }

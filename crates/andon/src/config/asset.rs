@@ -10,7 +10,7 @@ use andon_plant::AssetName;
 use andon_scoring::TagLimits;
 use toml::de::DeValue;
 
-use super::{detection::DetectionConfig, section::Section, tag::TagConfig, value};
+use super::{detection::DetectionConfig, maintenance::MaintenanceConfig, section::Section, tag::TagConfig, value};
 
 /// One asset. Its model keys ([`DetectionConfig`]) read as if they were its own: `asset.grid`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct AssetConfig {
     pub model: Option<PathBuf>,
     /// How it is modelled and judged.
     pub detection: DetectionConfig,
+    /// When it is under maintenance by itself.
+    pub maintenance: MaintenanceConfig,
     /// Its tags, at least one.
     pub tags: Vec<TagConfig>,
 }
@@ -42,15 +44,19 @@ impl AssetConfig {
         let model = s.optional("model", value::text).map(|dir| folder.join(dir));
         warn_of_missing(s, model.as_deref());
         let detection = DetectionConfig::read(s);
+        let maintenance = s.table("maintenance", MaintenanceConfig::read).unwrap_or_default();
         let tags: Option<Vec<_>> =
             s.tables("tag", |s| TagConfig::read(s, sources)).and_then(|t| t.into_iter().collect());
         if tags.as_ref().is_some_and(Vec::is_empty) {
             s.fault("tag", " is missing: an asset without tags has nothing to watch; add an [[asset.tag]]");
         }
         if let Some(mode) = &detection.mode_tag {
-            check_mode_tag(s, mode);
+            check_own_tag(s, "mode_tag", mode);
         }
-        Some(Self { name: name?, area, model, detection, tags: tags? })
+        if let Some(switch) = &maintenance.tag {
+            check_own_tag(s, "maintenance", switch);
+        }
+        Some(Self { name: name?, area, model, detection, maintenance, tags: tags? })
     }
 }
 
@@ -77,11 +83,13 @@ fn warn_of_missing(s: &Section<'_, '_>, model: Option<&Path>) {
     }
 }
 
-fn check_mode_tag(s: &Section<'_, '_>, mode: &str) {
+/// A tag that `key` names must be one of the asset's.
+fn check_own_tag(s: &mut Section<'_, '_>, key: &'static str, tag: &str) {
     let tags = s.names("tag");
-    if !tags.contains(&Some(mode)) {
+    if !tags.contains(&Some(tag)) {
         let names: Vec<&str> = tags.into_iter().flatten().collect();
-        s.fault("mode_tag", format!(" = \"{mode}\" is none of the asset's tags ({})", names.join(", ")));
+        let inner = if key == "maintenance" { ".tag" } else { "" };
+        s.fault(key, format!("{inner} = \"{tag}\" is none of the asset's tags ({})", names.join(", ")));
     }
 }
 

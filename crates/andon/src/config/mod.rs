@@ -7,12 +7,14 @@
 //! * [`plant`], [`store`], [`listen`]: the tables that are there once.
 //! * [`source`]: OPC UA servers to read from. [`asset`] and [`tag`]: what is watched.
 //! * [`detection`], `threshold`, `alarm`: how an asset is modelled and judged; [`model`]: the same for `andon fit`.
+//! * [`maintenance`]: when it is not annunciated.
 //! * `section`, `value` and [`report`]: reading tables and values, and what is wrong with them.
 
 mod alarm;
 pub mod asset;
 pub mod detection;
 pub mod listen;
+pub mod maintenance;
 pub mod model;
 pub mod plant;
 pub mod report;
@@ -36,6 +38,7 @@ use toml::de::DeTable;
 pub use asset::AssetConfig;
 pub use detection::{DetectionConfig, WindowConfig};
 pub use listen::ListenConfig;
+pub use maintenance::MaintenanceConfig;
 pub use model::ModelConfig;
 pub use plant::PlantConfig;
 pub use report::{ConfigErrors, Fault, Warning};

@@ -1,4 +1,5 @@
-//! `[plant]`: what the plant is called and when its shifts begin.
+//! `[plant]`: what the plant is called and when its shifts begin, in UTC. Of shifts only their mean length counts yet: an
+//! alarm budget is so many a shift.
 
 use std::time::Duration;
 
@@ -53,10 +54,12 @@ fn shifts(value: &DeValue<'_>) -> Result<Vec<u16>, String> {
 
 fn time_of_day(value: &DeValue<'_>) -> Result<u16, String> {
     let text = value::text(value)?;
-    let parts = text.split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2);
-    let numbers = parts.and_then(|(h, m)| Some((h.parse::<u16>().ok()?, m.parse::<u16>().ok()?)));
-    match numbers {
-        Some((hour, minute)) if hour < 24 && minute < 60 => Ok(hour * 60 + minute),
-        _ => Err(format!("\"{text}\" is not a time of day: write it as \"06:00\"")),
-    }
+    minutes(&text).ok_or_else(|| format!("\"{text}\" is not a time of day: write it as \"06:00\""))
+}
+
+/// Minutes after midnight of a time of day such as `06:00`.
+pub(super) fn minutes(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
+    let (hour, minute) = (hour.parse::<u16>().ok()?, minute.parse::<u16>().ok()?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
 }

@@ -85,10 +85,7 @@ fn the_example_is_read_whole_and_says_what_has_no_effect_yet() {
     assert_eq!(asset.tags[2].tag.kind, TagKind::Enum);
     let texts: Vec<&str> = warnings.iter().map(|w| w.0.text.as_str()).collect();
     assert_snapshot!(texts.join("\n"), @r##"
-    plant.shifts has no effect in this release: it counts alarm budgets, and there are none yet
     asset[Mixer].model: there is no folder plant/models/mixer: monitoring does not start until `andon fit --model` has written it; leave the key out to train here
-    asset[Mixer].threshold.strategy = "ensemble" runs as "ewma" in this release: there is nothing to combine yet
-    asset[Mixer].threshold.budget has no effect in this release: the threshold follows the scores, not a count of alarms
     "##);
 }
 
@@ -137,7 +134,8 @@ grid = "1 s and a bit"
 window = { rows = 6, stride = 200 }
 mode_tag = "Stat"
 alarm = { on_delay = 5, hysteresis = -0.5, delay = "1s" }
-threshold = { strategy = "gmm" }
+threshold = { strategy = "magic" }
+maintenance = { tag = "Switch", schedule = ["Sunday 02:00-04:00"], until = "Monday" }
 [[asset.tag]]
 name = "State"
 source = "plc2"
@@ -168,15 +166,18 @@ grid = 1
     andon.toml:25: asset[Line 1/Mixer].alarm.hysteresis = -0.5: must be from 0 to below 16, in units of the score, or an alarm never clears
     andon.toml:25: asset[Line 1/Mixer].alarm.on_delay = 5: expected a time span in quotes, such as "5s", found a whole number
     andon.toml:25: asset[Line 1/Mixer].alarm.delay is not a known key; known here: hysteresis, on_delay, off_delay
-    andon.toml:26: asset[Line 1/Mixer].threshold.strategy = "gmm": is not in this release; use "ewma"
-    andon.toml:29: asset[Line 1/Mixer].tag[State].source = "plc2": there is no [[source]] of that name (there are: plc1, plc1)
-    andon.toml:30: asset[Line 1/Mixer].tag[State].node = "Line1.Mixer.State": `Line1.Mixer.State` is not a node: an identifier begins with `s=`, `i=`, `g=` or `b=`; write `nsu=<namespace URI>;s=<name>`, `ns=2;i=5` or `i=2258`
-    andon.toml:31: asset[Line 1/Mixer].tag[State].kind = "string": text can't be reconstructed or scored; leave this tag out
-    andon.toml:32: asset[Line 1/Mixer].tag[State].range = [10, 0]: the first number must be below the second
-    andon.toml:33: asset[#2].name is missing: write, for example, name = "Mixer"
-    andon.toml:33: asset[#2].tag is missing: an asset without tags has nothing to watch; add an [[asset.tag]]
-    andon.toml:34: asset[#2].grid = 1: expected a time span in quotes, such as "5s", found a whole number
-    andon.toml:35: assets is not a known key; did you mean `asset`?
+    andon.toml:26: asset[Line 1/Mixer].threshold.strategy = "magic": is not known; write "fixed", "percentile", "ewma", "gmm", "context" or "ensemble"
+    andon.toml:27: asset[Line 1/Mixer].maintenance.schedule = ["Sunday 02:00-04:00"]: "Sunday 02:00-04:00" is not a time: write it as "Sun 02:00-04:00" or "daily 13:00-13:10", in UTC; days are Mon, Tue, Wed, Thu, Fri, Sat, Sun
+    andon.toml:27: asset[Line 1/Mixer].maintenance.until is not a known key; known here: tag, schedule
+    andon.toml:27: asset[Line 1/Mixer].maintenance.tag = "Switch" is none of the asset's tags (State)
+    andon.toml:30: asset[Line 1/Mixer].tag[State].source = "plc2": there is no [[source]] of that name (there are: plc1, plc1)
+    andon.toml:31: asset[Line 1/Mixer].tag[State].node = "Line1.Mixer.State": `Line1.Mixer.State` is not a node: an identifier begins with `s=`, `i=`, `g=` or `b=`; write `nsu=<namespace URI>;s=<name>`, `ns=2;i=5` or `i=2258`
+    andon.toml:32: asset[Line 1/Mixer].tag[State].kind = "string": text can't be reconstructed or scored; leave this tag out
+    andon.toml:33: asset[Line 1/Mixer].tag[State].range = [10, 0]: the first number must be below the second
+    andon.toml:34: asset[#2].name is missing: write, for example, name = "Mixer"
+    andon.toml:34: asset[#2].tag is missing: an asset without tags has nothing to watch; add an [[asset.tag]]
+    andon.toml:35: asset[#2].grid = 1: expected a time span in quotes, such as "5s", found a whole number
+    andon.toml:36: assets is not a known key; did you mean `asset`?
     "##);
 }
 
@@ -329,11 +330,45 @@ fn a_threshold_says_where_it_stands_in_one_way_only() {
         config(&fixed).assets[0].threshold,
         ThresholdSettings { strategy: Strategy::Fixed, score: Some(4.0), ..ThresholdSettings::default() }
     );
-    assert_snapshot!(asset_faults("threshold = { score = 4, budget = \"1 per shift\" }"), @"");
-    assert_snapshot!(asset_faults("threshold = { budget = \"few\" }"), @"");
-    assert_snapshot!(asset_faults("threshold = { cost = { false_alarm = 1 } }"), @"");
+    assert_snapshot!(asset_faults("threshold = { score = 4, budget = \"1 per shift\" }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.budget and score both say where the threshold stands; keep one of them
+    "##);
+    assert_snapshot!(asset_faults("threshold = { budget = \"few\" }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.budget = "few": `few` is not an alarm budget: write a number, `per` and a period, such as "1 per shift"
+    "##);
+    assert_snapshot!(asset_faults("threshold = { cost = { false_alarm = 1 } }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.cost.miss is missing: write, for example, miss = 100
+    "##);
+    assert_snapshot!(asset_faults("threshold = { cost = { false_alarm = 1, miss = 0 } }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.cost.miss = 0: must be above 0, at most 1e9
+    "##);
+    assert_snapshot!(asset_faults("threshold = { floor = 4 }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.cap = 3.5: must be from threshold.floor to 16
+    "##);
+    assert_snapshot!(asset_faults("threshold = { freeze = \"400d\" }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.freeze = "400d": must be at most 366 days, such as "48h": after it the threshold learns again, alarm or not
+    "##);
+    assert_snapshot!(asset_faults("threshold = { freeze = 172800 }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.freeze = 172800: expected a time span in quotes, such as "5s", found a whole number
+    "##);
     assert_snapshot!(asset_faults("threshold = { strategy = \"fixed\", score = 40 }"), @r##"
-    andon.toml:7: asset[Mixer].threshold: threshold.score is 40; it must be from 0 to 16
+    andon.toml:7: asset[Mixer].threshold.score = 40: must be from 0 to 16
+    "##);
+}
+
+#[test]
+fn maintenance_comes_by_a_tag_and_by_a_schedule() {
+    let keys = "maintenance = { tag = \"Temperature\", schedule = [\"Sun 02:00-04:00\", \"daily 13:00-13:10\"] }";
+    let c = config(&LEAST.replacen("name = \"Mixer\"", &format!("name = \"Mixer\"\n{keys}"), 1));
+    let maintenance = &c.assets[0].maintenance;
+    assert_eq!(maintenance.tag.as_deref(), Some("Temperature"));
+    let slots: Vec<String> = maintenance.schedule.iter().map(ToString::to_string).collect();
+    assert_eq!(slots, ["Sun 02:00-04:00 UTC", "daily 13:00-13:10 UTC"]);
+    assert_snapshot!(asset_faults("maintenance = { schedule = \"Sun 02:00-04:00\" }"), @r##"
+    andon.toml:7: asset[Mixer].maintenance.schedule = "Sun 02:00-04:00": expected a list of times, such as ["Sun 02:00-04:00", "daily 13:00-13:10"]
+    "##);
+    assert_snapshot!(asset_faults("maintenance = { schedule = [\"Sun 02:00-02:00\"] }"), @r##"
+    andon.toml:7: asset[Mixer].maintenance.schedule = ["Sun 02:00-02:00"]: "Sun 02:00-02:00" ends when it begins; for the whole day write 00:00-24:00
     "##);
 }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use andon_scoring::{
-    ThresholdSettings,
+    ThresholdError, ThresholdSettings,
     thresholds::{AlarmCost, Strategy},
 };
 use toml::de::DeValue;
 
 use super::{section::Section, value};
 
-const YEAR: Duration = Duration::from_secs(366 * 86_400);
+/// The longest freeze; the scoring crate's own.
+const LONGEST_FREEZE: Duration = Duration::from_secs(366 * 86_400);
 /// Rows of a moving percentile; the scoring crate says how many there may be.
 const ROWS: std::ops::RangeInclusive<usize> = 0..=1_000_000;
 
@@ -27,7 +28,7 @@ pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdSettings {
         cap: number(s, "cap", d.cap),
         reach: number(s, "reach", d.reach),
         fall: number(s, "fall", d.fall),
-        freeze: s.optional("freeze", value::duration(Duration::ZERO..=YEAR)).unwrap_or(d.freeze),
+        freeze: s.optional("freeze", freeze).unwrap_or(d.freeze),
         transition_factor: number(s, "transition_factor", d.transition_factor),
         alpha: number(s, "alpha", d.alpha),
         percentile: number(s, "percentile", d.percentile),
@@ -35,9 +36,30 @@ pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdSettings {
         components: s.optional("components", value::whole(ROWS)).unwrap_or(d.components),
     };
     if let Err(e) = settings.check() {
-        s.fault("", format!(": {e}"));
+        refuse(s, &e);
     }
     settings
+}
+
+/// The scoring crate's refusal, said of the key it is about.
+fn refuse(s: &Section<'_, '_>, e: &ThresholdError) {
+    match e {
+        ThresholdError::Range { key, value, range } => s.fault(key, format!(" = {value}: must be {range}")),
+        ThresholdError::TwoBases { first, second } => {
+            s.fault(second, format!(" and {first} both say where the threshold stands; keep one of them"));
+        }
+        other => s.fault("", format!(": {other}")),
+    }
+}
+
+fn freeze(value: &DeValue<'_>) -> Result<Duration, String> {
+    match value::duration(Duration::ZERO..=Duration::MAX)(value)? {
+        span if span <= LONGEST_FREEZE => Ok(span),
+        _ => {
+            Err("must be at most 366 days, such as \"48h\": after it the threshold learns again, alarm or not"
+                .to_owned())
+        }
+    }
 }
 
 fn cost(s: &mut Section<'_, '_>) -> Option<AlarmCost> {

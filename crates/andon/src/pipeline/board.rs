@@ -2,11 +2,15 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use andon_detect::Challenger;
-use andon_plant::{AssetName, AssetState, Sample, SourceName, TagName, TagSample, Timestamp, Verdict};
+use andon_detect::{Challenger, Learned};
+use andon_plant::{
+    AssetName, AssetState, Ne107, Sample, SourceName, StatusCode, TagName, TagSample, Timestamp, Verdict,
+};
+use andon_scoring::DriftState;
 use parking_lot::RwLock;
 use serde::Serialize;
 
+use super::maintenance::Maintenance;
 use crate::config::{AssetConfig, SourceConfig};
 
 /// How far a training has come.
@@ -68,16 +72,48 @@ pub struct AssetCard {
     pub silence: Option<String>,
     /// Alarms that are active or not acknowledged.
     pub open_alarms: usize,
+    /// Whether the model still fits; none before its first verdict.
+    pub drift: Option<DriftState>,
+    /// What has been learned since the fit; none before the first verdict.
+    pub learned: Option<Arc<Learned>>,
+    /// The maintenance it is under.
+    pub maintenance: Option<Maintenance>,
 }
 
 impl AssetCard {
     /// What the asset is doing as far as monitoring goes.
     pub fn state(&self) -> AssetState {
         match (self.connected, &self.model) {
+            _ if self.maintenance.is_some() => AssetState::Maintenance,
             (false, _) => AssetState::NoData,
             (true, None) => AssetState::Learning,
             (true, Some(_)) => AssetState::Active,
         }
+    }
+
+    /// Why there is no verdict; Good where there is one.
+    pub fn status(&self) -> StatusCode {
+        match (self.connected, &self.model, &self.silence) {
+            (false, ..) => StatusCode::BAD_NO_COMMUNICATION,
+            (true, None, _) => StatusCode::BAD_WAITING_FOR_INITIAL_DATA,
+            (true, Some(_), Some(_)) => StatusCode::BAD_NO_DATA,
+            (true, Some(_), None) => StatusCode::GOOD,
+        }
+    }
+
+    /// Its health after NAMUR NE 107.
+    pub fn health(&self) -> Ne107 {
+        match (&self.maintenance, &self.verdict) {
+            (Some(_), _) => Ne107::CheckFunction,
+            (None, _) if !self.connected => Ne107::Failure,
+            (None, Some(v)) if v.anomalous() => Ne107::OutOfSpecification,
+            (None, _) => Ne107::Good,
+        }
+    }
+
+    /// Puts a model into force: what was learned under the one before is no longer true.
+    pub fn install(&mut self, model: ModelCard) {
+        (self.model, self.drift, self.learned) = (Some(model), None, None);
     }
 }
 
@@ -131,6 +167,9 @@ impl Board {
             judged_at: None,
             silence: None,
             open_alarms: 0,
+            drift: None,
+            learned: None,
+            maintenance: None,
         };
         let source = |config: &Arc<SourceConfig>| SourceCard {
             config: config.clone(),

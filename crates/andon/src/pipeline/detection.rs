@@ -17,6 +17,7 @@ use std::{
 
 use andon_detect::{Artifact, Detector, InstallError, Learned};
 use andon_plant::{AssetName, Sample, TagName, TagSample, Timestamp, Verdict};
+use andon_scoring::DriftState;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::AssetConfig;
@@ -50,7 +51,7 @@ pub enum Input {
         /// The newest row whose verdict is known already.
         published: Option<Timestamp>,
         /// What had been learned after that row.
-        learned: Option<Learned>,
+        learned: Option<Box<Learned>>,
     },
     /// A model to judge with from now on.
     Install {
@@ -61,17 +62,41 @@ pub enum Input {
         /// Told when it is done.
         done: oneshot::Sender<Result<(), InstallError>>,
     },
+    /// Nothing is learned of an asset while it is held.
+    Hold {
+        /// The asset.
+        asset: AssetName,
+        /// Whether it is held from now on.
+        held: bool,
+    },
+    /// An operator says that what an asset does is normal.
+    Normal {
+        /// The asset.
+        asset: AssetName,
+    },
+    /// An asset's threshold goes back to as it was fitted.
+    Revert {
+        /// The asset.
+        asset: AssetName,
+        /// Told what is left of what was learned; none without a model.
+        done: oneshot::Sender<Option<Arc<Learned>>>,
+    },
+}
+
+/// A row that was judged.
+pub struct Judged {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Whether the model still fits.
+    pub drift: Option<DriftState>,
+    /// What has been learned after it, to go on with after a restart.
+    pub learned: Option<Arc<Learned>>,
 }
 
 /// What the detector thread says.
 pub enum Output {
     /// A row was judged.
-    Verdict {
-        /// The verdict.
-        verdict: Verdict,
-        /// What has been learned after it, to go on with after a restart.
-        learned: Option<Learned>,
-    },
+    Verdict(Box<Judged>),
     /// The model failed on a row.
     Failed {
         /// The asset.
@@ -144,7 +169,7 @@ struct Watched {
     /// Verdicts up to here have been published before a restart.
     published: Option<Timestamp>,
     /// What had been learned after the last published row: rows judged again only fill windows and teach nothing.
-    kept: Option<Learned>,
+    kept: Option<Box<Learned>>,
 }
 
 impl Watched {
@@ -178,10 +203,11 @@ impl Watched {
             let output = match step {
                 Ok(step) => match step.verdict {
                     Some(verdict) if Some(verdict.time) > self.published => {
-                        Output::Verdict { verdict, learned: self.detector.learned() }
+                        let (drift, learned) = (self.detector.drift(), self.detector.learned().map(Arc::new));
+                        Output::Verdict(Box::new(Judged { verdict, drift, learned }))
                     }
                     Some(_) => {
-                        self.kept.iter().for_each(|kept| self.detector.restore(kept.clone()));
+                        self.kept.iter().for_each(|kept| self.detector.restore(Learned::clone(kept)));
                         continue;
                     }
                     None => continue,
@@ -218,6 +244,18 @@ fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &m
             // Nobody waiting for the answer is fine.
             drop(done.send(watched.detector.install(*artifact)));
         }
+        Input::Hold { asset, held } => with(detectors, &asset, |detector| detector.hold(held)),
+        Input::Normal { asset } => with(detectors, &asset, Detector::assess_normal),
+        Input::Revert { asset, done } => with(detectors, &asset, |detector| {
+            detector.revert_threshold();
+            drop(done.send(detector.learned().map(Arc::new)));
+        }),
+    }
+}
+
+fn with(detectors: &mut HashMap<AssetName, Watched>, asset: &AssetName, tell: impl FnOnce(&mut Detector)) {
+    if let Some(watched) = detectors.get_mut(asset) {
+        tell(&mut watched.detector);
     }
 }
 

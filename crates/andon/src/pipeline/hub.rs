@@ -2,11 +2,18 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use andon_plant::{Alarm, AlarmId, Clock};
+use andon_plant::{Alarm, AlarmId, Assessment, AssetName, Clock, Condition};
 use andon_store::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{board::Board, live::LiveFeed, training::Training};
+use super::{
+    alarms::{Message, Said},
+    board::Board,
+    instructions::Instruction,
+    live::LiveFeed,
+    maintenance::Maintenance,
+    training::Training,
+};
 use crate::config::Config;
 
 /// Commands that wait for the alarm task; when it is full a caller waits.
@@ -29,7 +36,8 @@ pub struct Hub {
     pub training: Training,
     /// Batches that were stored but not judged because the detector was too slow.
     pub(crate) unjudged: Arc<AtomicU64>,
-    pub(super) alarms: mpsc::Sender<super::alarms::Message>,
+    pub(super) alarms: mpsc::Sender<Message>,
+    pub(super) instructions: mpsc::Sender<Instruction>,
 }
 
 /// An alarm could not be changed.
@@ -46,6 +54,20 @@ pub enum AlarmError {
     Stopping,
 }
 
+/// A detector could not be told.
+#[derive(Debug, thiserror::Error)]
+pub enum InstructionError {
+    /// There is nothing to tell.
+    #[error("asset `{0}` has no model yet, so there is no threshold to revert")]
+    NoModel(AssetName),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The pipeline is stopping.
+    #[error("andon is stopping")]
+    Stopping,
+}
+
 impl Hub {
     /// Acknowledges an alarm; an alarm that is acknowledged already stays as it is. Durable when this returns.
     ///
@@ -53,8 +75,58 @@ impl Hub {
     /// If there is no such alarm, or it can't be written.
     pub async fn acknowledge(&self, id: AlarmId, by: &str, comment: Option<String>) -> Result<Alarm, AlarmError> {
         let (reply, answer) = oneshot::channel();
-        let message = super::alarms::Message::Acknowledge { id, by: by.to_owned(), comment, reply };
+        let message = Message::Acknowledge { id, by: by.to_owned(), comment, reply };
         self.alarms.send(message).await.map_err(|_| AlarmError::Stopping)?;
         answer.await.map_err(|_| AlarmError::Stopping)?
+    }
+
+    /// Says what an alarm was; what was said last counts. Durable when this returns. That an alarm of the score or the model
+    /// is a nuisance while it is active also tells the detector that what goes on is normal.
+    ///
+    /// # Errors
+    /// If there is no such alarm, or it can't be written.
+    pub async fn assess(&self, id: AlarmId, said: Said) -> Result<Alarm, AlarmError> {
+        let nuisance = said.assessment == Assessment::Nuisance;
+        let (reply, answer) = oneshot::channel();
+        self.alarms.send(Message::Assess { id, said, reply }).await.map_err(|_| AlarmError::Stopping)?;
+        let alarm = answer.await.map_err(|_| AlarmError::Stopping)??;
+        let judged = matches!(alarm.condition, Condition::Score | Condition::Model);
+        if nuisance && judged && alarm.state.active() {
+            let normal = Instruction::Normal { asset: alarm.asset.clone() };
+            self.instructions.send(normal).await.map_err(|_| AlarmError::Stopping)?;
+        }
+        Ok(alarm)
+    }
+
+    /// Puts an asset under maintenance, or ends the one that was ordered where `order` is none. Durable when this returns.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub async fn maintain(
+        &self,
+        asset: AssetName,
+        order: Option<Maintenance>,
+        by: &str,
+    ) -> Result<(), InstructionError> {
+        let by = by.to_owned();
+        self.instruct(|reply| Instruction::Maintain { asset, order, by, reply }).await
+    }
+
+    /// Takes an asset's threshold back to as it was fitted.
+    ///
+    /// # Errors
+    /// If the asset has no model.
+    pub async fn revert_threshold(&self, asset: AssetName, by: &str) -> Result<(), InstructionError> {
+        let by = by.to_owned();
+        self.instruct(|reply| Instruction::Revert { asset, by, reply }).await
+    }
+
+    async fn instruct(
+        &self,
+        instruction: impl FnOnce(oneshot::Sender<Result<(), InstructionError>>) -> Instruction,
+    ) -> Result<(), InstructionError> {
+        let (reply, answer) = oneshot::channel();
+        self.instructions.send(instruction(reply)).await.map_err(|_| InstructionError::Stopping)?;
+        answer.await.map_err(|_| InstructionError::Stopping)?
     }
 }

@@ -5,6 +5,7 @@
 //!                          |---> detection (its own thread) -> publish -> store, OPC UA, live feed
 //!                          |                                      |-----> alarms -> store, OPC UA, live feed
 //!                          `---> board: what is true right now
+//! people -> alarms (acknowledge, assess), instructions (maintenance, normal, revert) -> detection
 //! ```
 //! Every arrow is a bounded queue; each module says what happens when its queue is full.
 
@@ -14,7 +15,11 @@ pub mod detection;
 pub mod history;
 pub mod hub;
 pub mod ingest;
+pub mod instructions;
 pub mod live;
+pub mod maintenance;
 pub mod publish;
 pub mod start;
+#[cfg(test)]
+mod support;
 pub mod training;

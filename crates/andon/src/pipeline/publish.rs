@@ -5,14 +5,19 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use andon_detect::Learned;
-use andon_plant::{AssetName, AssetState, StatusCode, Timestamp, Verdict};
+use andon_plant::{AssetName, Timestamp};
 use andon_store::Store;
-use andon_ua_server::{DeviceHealth, UaServer};
+use andon_ua_server::UaServer;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{alarms::Message, detection::Output, hub::Hub, live::LiveEvent};
+use super::{
+    alarms::Message,
+    detection::{Judged, Output},
+    hub::Hub,
+    live::LiveEvent,
+};
 
 /// How often what was learned of an asset is kept for the next start.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
@@ -24,14 +29,14 @@ fn learned_key(asset: &str) -> String {
 
 /// What was learned, and the model it belongs to.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Kept<L> {
     version: String,
-    learned: Learned,
+    learned: L,
 }
 
 /// What was kept for model `version` of `asset`.
 pub(super) async fn kept_learned(store: &Store, asset: &str, version: &str) -> Option<Learned> {
-    match store.get_state::<Kept>(&learned_key(asset)).await {
+    match store.get_state::<Kept<Learned>>(&learned_key(asset)).await {
         Ok(kept) => kept.filter(|kept| kept.version == version).map(|kept| kept.learned),
         Err(e) => {
             tracing::warn!(asset, "what was learned is not known any more, the threshold begins anew: {e}");
@@ -49,9 +54,9 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
         let mut learned_of = HashMap::new();
         for output in batch.drain(..) {
             match output {
-                Output::Verdict { verdict, learned } => {
-                    learned_of.extend(learned.map(|l| (verdict.asset.clone(), l)));
-                    verdicts.push(verdict);
+                Output::Verdict(judged) => {
+                    learned_of.extend(judged.learned.clone().map(|l| (judged.verdict.asset.clone(), l)));
+                    verdicts.push(judged);
                 }
                 Output::Failed { asset, message } => {
                     tracing::warn!(asset = %asset, "the model failed: {message}");
@@ -60,16 +65,17 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
             }
         }
         // People first: a historian that is busy or out of room holds up the next batch, never this one's alarms.
-        for verdict in &verdicts {
-            publish(&hub, &ua, Arc::new(verdict.clone())).await;
+        for judged in &verdicts {
+            publish(&hub, &ua, judged).await;
         }
+        let verdicts = verdicts.into_iter().map(|judged| judged.verdict).collect();
         if let Err(e) = hub.store.append_scores(verdicts).await {
             tracing::error!("scores could not be stored: {e}");
         }
         let now = hub.clock.now();
         learned_of.retain(|asset, _| kept.get(asset).is_none_or(|at| now.since(*at) >= KEEP_EVERY));
         for (asset, learned) in learned_of {
-            keep(&hub, &asset, learned).await;
+            keep(&hub, &asset, &learned).await;
             kept.insert(asset, now);
         }
     }
@@ -80,45 +86,34 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
     drop(hub.alarms.send(Message::Stop).await);
 }
 
-async fn keep(hub: &Hub, asset: &AssetName, learned: Learned) {
+async fn keep(hub: &Hub, asset: &AssetName, learned: &Learned) {
     let Some(version) = hub.board.asset(asset).and_then(|card| card.model).map(|m| m.version) else { return };
     if let Err(e) = hub.store.put_state(&learned_key(asset), &Kept { version, learned }).await {
         tracing::error!(asset = %asset, "what was learned could not be kept: {e}");
     }
 }
 
-async fn publish(hub: &Hub, ua: &UaServer, verdict: Arc<Verdict>) {
+async fn publish(hub: &Hub, ua: &UaServer, judged: &Judged) {
+    let verdict = Arc::new(judged.verdict.clone());
     metrics::counter!("andon_verdicts_total", "asset" => verdict.asset.to_string()).increment(1);
     let now = hub.clock.now();
     let grid_s = hub.board.update(&verdict.asset, |card| {
         card.verdict = Some(verdict.clone());
         card.judged_at = Some(now);
         card.silence = None;
+        (card.drift, card.learned) = (judged.drift, judged.learned.clone());
         card.config.grid.as_secs_f64()
     });
     ua.publish_verdict(&verdict, verdict.return_period_s(grid_s.unwrap_or(1.0)));
     hub.live.send(LiveEvent::Verdict(verdict.clone()));
     // The alarm task only ends when the process stops.
-    drop(hub.alarms.send(Message::Verdict(verdict)).await);
+    drop(hub.alarms.send(Message::Verdict { verdict, drift: judged.drift }).await);
 }
 
 /// Tells the OPC UA server what an asset is doing.
 pub(super) fn state(hub: &Hub, ua: &UaServer, asset: &str) {
     let Some(card) = hub.board.asset(asset) else { return };
-    let state = card.state();
-    let status = match state {
-        AssetState::NoData => StatusCode::BAD_NO_COMMUNICATION,
-        AssetState::Learning => StatusCode::BAD_WAITING_FOR_INITIAL_DATA,
-        AssetState::Disabled => StatusCode::BAD_OUT_OF_SERVICE,
-        _ if card.silence.is_some() => StatusCode::BAD_NO_DATA,
-        AssetState::Shadow | AssetState::Active | AssetState::Maintenance => StatusCode::GOOD,
-    };
-    let health = match &card.verdict {
-        Some(v) if v.anomalous() => DeviceHealth::OffSpec,
-        _ if state == AssetState::NoData => DeviceHealth::Failure,
-        _ => DeviceHealth::Normal,
-    };
     let version = card.model.as_ref().map(|m| m.version.as_str());
-    ua.publish_state(&card.config.name, state, status, version, health, hub.clock.now());
+    ua.publish_state(&card.config.name, card.state(), card.status(), version, card.health(), hub.clock.now());
     hub.live.send(LiveEvent::Asset(card.config.name.clone()));
 }

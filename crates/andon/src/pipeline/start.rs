@@ -24,7 +24,9 @@ use super::{
     history::{StoredHistory, stream},
     hub::{ALARM_QUEUE, Hub},
     ingest::{self, Ingest},
+    instructions::{self, Instructions},
     live::LiveFeed,
+    maintenance::Plan,
     publish,
     training::{StoredError, Trainer, Training, install, model_card, stored},
 };
@@ -59,6 +61,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
     let store = Store::open(&config.store.url, &TaskTracker::new()).await?;
     let (training, requests) = Training::new(clock.now());
     let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
+    let (instruction_sender, instructions) = mpsc::channel(instructions::QUEUE);
     let (detection, outputs) = Detection::start(&config.assets).context("the detector thread could not be started")?;
     let hub = Hub {
         unjudged: detection.dropped(),
@@ -67,6 +70,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
         store: store.clone(),
         training,
         alarms: alarm_sender,
+        instructions: instruction_sender,
         clock: clock.clone(),
         config: config.clone(),
     };
@@ -78,6 +82,11 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
         restore_model(&hub, &detection, lifecycle, asset).await?;
         publish::state(&hub, &ua, &asset.name);
     }
+    let plan = Plan::restored(&store, config.assets.iter().map(|a| &a.name)).await?;
+    let (detecting, living) = (detection.clone(), lifecycle.clone());
+    let mut told = Instructions { hub: hub.clone(), ua: ua.clone(), detection: detecting, lifecycle: living, plan };
+    told.look().await;
+    lifecycle.spawn(told.run(instructions));
     let trainer = Trainer {
         hub: hub.clone(),
         ua: ua.clone(),
@@ -108,7 +117,7 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
     }
 }
 
-async fn start_server(hub: &Hub, lifecycle: &Lifecycle) -> anyhow::Result<UaServer> {
+pub(super) async fn start_server(hub: &Hub, lifecycle: &Lifecycle) -> anyhow::Result<UaServer> {
     let nodes = hub
         .config
         .assets
@@ -171,7 +180,7 @@ async fn restore_model(
     let version = artifact.manifest.version();
     let card = model_card(&artifact);
     install(detection, lifecycle, asset.name.clone(), artifact).await.map_err(anyhow::Error::msg)?;
-    hub.board.update(&asset.name, |c| c.model = Some(card));
+    hub.board.update(&asset.name, |c| c.install(card));
     tracing::info!(asset = %asset.name, version, "model in force");
     Ok(())
 }
@@ -274,7 +283,7 @@ async fn refill(
         })
         .collect();
     let version = hub.board.asset(&asset.name).and_then(|card| card.model).map(|m| m.version).unwrap_or_default();
-    let learned = publish::kept_learned(&hub.store, &asset.name, &version).await;
+    let learned = publish::kept_learned(&hub.store, &asset.name, &version).await.map(Box::new);
     let (detection, asset) = (detection.clone(), asset.name.clone());
     let give = move || detection.give(Input::Replay { asset, samples, published, learned });
     drop(lifecycle.spawn_blocking(give).await);

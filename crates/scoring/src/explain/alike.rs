@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_contribution_below_expected_is_negative() {
         let tag = TagName::new("Flow").unwrap();
-        let below = Contribution { tag, share: 0.7, value: 1.0, expected: 2.0, unit: String::new() };
+        let below = Contribution { tag, share: 0.7, value: 1.0, expected: 2.0, unit: String::new(), finding: None };
         assert_eq!(SignedShare::from(&below).share, -0.7);
         assert_eq!(SignedShare::from(&Contribution { value: 3.0, ..below }).share, 0.7);
     }

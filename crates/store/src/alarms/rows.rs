@@ -1,7 +1,7 @@
 //! Rows of alarms and of their journal, read and checked.
 
 use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, TagName, Timestamp,
+    Alarm, AlarmId, AlarmState, AssetName, Condition, FaultClass, JournalEntry, TagFinding, TagName, Timestamp,
     alarm::{Contribution, Phase, Transition},
 };
 use serde::{Deserialize, de::IntoDeserializer};
@@ -23,6 +23,7 @@ struct AlarmRow {
     cleared_at_us: Option<i64>,
     acknowledged_at_us: Option<i64>,
     acknowledged_by: Option<String>,
+    assessment: Option<String>,
 }
 
 impl AlarmRow {
@@ -44,6 +45,7 @@ impl AlarmRow {
             cleared_at: self.cleared_at_us.map(Timestamp::from_micros),
             acknowledged_at: self.acknowledged_at_us.map(Timestamp::from_micros),
             acknowledged_by: self.acknowledged_by,
+            assessment: self.assessment.as_deref().map(word).transpose().map_err(|e| broken(e.to_string()))?,
             contributions: contributions(conn, id).await?,
         })
     }
@@ -69,16 +71,16 @@ fn phase(word: &str, since_us: Option<i64>) -> Result<Phase, String> {
     }
 }
 
-/// The words of the journal are the ones of JSON, so that a new transition needs no second list here.
-fn transition(word: &str) -> Result<Transition, serde::de::value::Error> {
-    Transition::deserialize(word.into_deserializer())
+/// Stored words are the ones of JSON, so that a new transition needs no second list here.
+pub(crate) fn word<T: for<'de> Deserialize<'de>>(word: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(word.into_deserializer())
 }
 
 pub(super) async fn find(conn: &mut SqliteConnection, id: AlarmId) -> Result<Option<Alarm>, StoreError> {
     let row = sqlx::query_as!(
         AlarmRow,
         r#"select id, asset, condition, phase, phase_since_us, acknowledged as "acknowledged: bool", severity, message,
-               raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by
+               raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by, assessment
            from alarm where id = ?"#,
         id.0
     )
@@ -94,7 +96,7 @@ pub(super) async fn open(conn: &mut SqliteConnection) -> Result<Vec<Alarm>, Stor
     let rows = sqlx::query_as!(
         AlarmRow,
         r#"select id as "id!", asset, condition, phase, phase_since_us, acknowledged as "acknowledged: bool", severity,
-               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by
+               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by, assessment
            from alarm where phase in ('active', 'falling') or acknowledged = 0
            order by raised_at_us, id"#
     )
@@ -157,7 +159,7 @@ async fn newest_first(
     let rows = sqlx::query_as!(
         AlarmRow,
         r#"select id as "id!", asset, condition, phase, phase_since_us, acknowledged as "acknowledged: bool", severity,
-               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by
+               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by, assessment
            from alarm
            where (raised_at_us, id) < (?1, ?2) and raised_at_us >= ?3 and raised_at_us < ?4
                and (?5 is null or asset = ?5)
@@ -195,7 +197,7 @@ async fn oldest_first(
     let rows = sqlx::query_as!(
         AlarmRow,
         r#"select id as "id!", asset, condition, phase, phase_since_us, acknowledged as "acknowledged: bool", severity,
-               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by
+               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by, assessment
            from alarm
            where (raised_at_us, id) > (?1, ?2) and raised_at_us >= ?3 and raised_at_us < ?4
                and (?5 is null or asset = ?5)
@@ -225,7 +227,7 @@ async fn oldest_first(
 
 async fn contributions(conn: &mut SqliteConnection, id: i64) -> Result<Vec<Contribution>, StoreError> {
     let rows = sqlx::query!(
-        "select position, tag, share, value, expected, unit from alarm_contribution where alarm_id = ?
+        "select position, tag, share, value, expected, unit, class, finding from alarm_contribution where alarm_id = ?
          order by position",
         id
     )
@@ -233,13 +235,25 @@ async fn contributions(conn: &mut SqliteConnection, id: i64) -> Result<Vec<Contr
     .await?;
     rows.into_iter()
         .map(|row| {
-            let tag = TagName::new(&row.tag)
-                .map_err(|e| StoreError::broken("alarm_contribution", format!("{id}, {}", row.position), e))?;
+            let place = format!("{id}, {}", row.position);
+            let tag = TagName::new(&row.tag).map_err(|e| StoreError::broken("alarm_contribution", &place, e))?;
+            let finding = finding(&tag, row.class, row.finding)
+                .map_err(|e| StoreError::broken("alarm_contribution", &place, e))?;
             let or_nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
             let (share, value, expected) = (or_nan(row.share), or_nan(row.value), or_nan(row.expected));
-            Ok(Contribution { tag, share, value, expected, unit: row.unit })
+            Ok(Contribution { tag, share, value, expected, unit: row.unit, finding })
         })
         .collect()
+}
+
+/// What was stored of a tag's fault; none where nothing was.
+pub(crate) fn finding(
+    tag: &TagName,
+    class: Option<String>,
+    text: Option<String>,
+) -> Result<Option<TagFinding>, serde::de::value::Error> {
+    let (Some(class), Some(text)) = (class, text) else { return Ok(None) };
+    Ok(Some(TagFinding { tag: tag.clone(), class: word::<FaultClass>(&class)?, text }))
 }
 
 pub(super) async fn journal(conn: &mut SqliteConnection, alarm: AlarmId) -> Result<Vec<JournalEntry>, StoreError> {
@@ -251,7 +265,8 @@ pub(super) async fn journal(conn: &mut SqliteConnection, alarm: AlarmId) -> Resu
     .await?;
     rows.into_iter()
         .map(|row| {
-            let transition = transition(&row.transition).map_err(|e| StoreError::broken("journal", row.id, e))?;
+            let transition =
+                word::<Transition>(&row.transition).map_err(|e| StoreError::broken("journal", row.id, e))?;
             let time = Timestamp::from_micros(row.time_us);
             Ok(JournalEntry { alarm, time, transition, by: row.by, comment: row.comment })
         })

@@ -1,5 +1,6 @@
 //! Alarms: transitions, journal, filters, pages.
 
+use andon_plant::Assessment;
 use proptest::prelude::*;
 
 use super::*;
@@ -19,13 +20,13 @@ async fn an_occurrence_is_followed_from_raised_to_acknowledged() {
     a.state.acknowledged = true;
     a.acknowledged_at = Some(at(12));
     a.acknowledged_by = Some("Ada".to_owned());
-    a.contributions.clear();
+    a.assessment = Some(Assessment::Nuisance);
     let said = JournalEntry {
         by: Some("Ada".to_owned()),
         comment: Some("valve was shut".to_owned()),
         ..entry(at(12), Transition::Acknowledged)
     };
-    store.update_alarm(&a, vec![said, entry(at(13), Transition::Commented)]).await.unwrap();
+    store.update_alarm(&a, vec![said, entry(at(13), Transition::AssessedNuisance)]).await.unwrap();
     let (read, journal) = store.alarm(a.id).await.unwrap().unwrap();
     assert_eq!(read, a);
     let transitions: Vec<_> = journal.iter().map(|e| (e.alarm, e.time, e.transition)).collect();
@@ -33,7 +34,7 @@ async fn an_occurrence_is_followed_from_raised_to_acknowledged() {
         (1, Transition::Raised),
         (9, Transition::Cleared),
         (12, Transition::Acknowledged),
-        (13, Transition::Commented),
+        (13, Transition::AssessedNuisance),
     ];
     assert_eq!(transitions, expected.map(|(s, t)| (a.id, at(s), t)));
     assert_eq!(journal[2].comment.as_deref(), Some("valve was shut"));

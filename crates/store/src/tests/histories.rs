@@ -73,6 +73,18 @@ async fn a_number_that_is_not_finite_comes_back_as_nan() {
 }
 
 #[tokio::test]
+async fn findings_are_kept_with_the_largest_share_first() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let mut said = verdict(at(1), 4.0, 3);
+    (said.tags[0].contribution, said.tags[1].contribution, said.tags[2].contribution) = (0.2, 0.1, 0.7);
+    said.findings = vec![finding("Tag2"), finding("Tag0")];
+    store.append_scores(vec![said.clone()]).await.unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(store.verdict_at(&asset(), at(1)).await.unwrap(), Some(said));
+}
+
+#[tokio::test]
 async fn a_row_judged_again_keeps_nothing_of_the_first_verdict() {
     let folder = folder();
     let store = open(&folder).await;

@@ -131,7 +131,8 @@ impl Trainer {
         let model = model_card(&artifact);
         install(&self.detection, &self.lifecycle, asset.clone(), artifact).await?;
         self.hub.board.update(asset, |card| {
-            (card.model, card.training, card.model_trouble) = (Some(model), None, None);
+            card.install(model);
+            (card.training, card.model_trouble) = (None, None);
         });
         self.hub.training.set(job.id, |j| j.state = JobState::Done { version: version.clone(), left_out });
         tracing::info!(%asset, version, "a new model judges");

@@ -1,3 +1,4 @@
+use andon_plant::Ne107;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};

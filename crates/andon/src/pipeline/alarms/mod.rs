@@ -2,6 +2,15 @@
 //!
 //! It steps [`andon_plant::alarm`] with verdicts, source losses and acknowledgements. A transition is written to the
 //! store before anybody is told of it. It waits for the main database only, never for a model or a busy historian.
+//!
+//! * Here: the task and its conditions. `occurrence`: what an alarm says. `late`: rows that came after their time.
+//! * `operator`: what people do with an alarm.
+
+mod late;
+mod occurrence;
+mod operator;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -10,9 +19,10 @@ use std::{
 };
 
 use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, SourceName, TagKey, Timestamp, Verdict,
-    alarm::{AlarmSettings, Contribution, Input, Transition, step},
+    Alarm, AlarmId, AlarmState, Assessment, AssetName, Condition, JournalEntry, SourceName, TagKey, Timestamp, Verdict,
+    alarm::{AlarmSettings, Input, Transition, step},
 };
+use andon_scoring::DriftState;
 use andon_store::StoreError;
 use andon_ua_server::UaServer;
 use tokio::sync::{mpsc, oneshot};
@@ -23,29 +33,39 @@ use super::{
     publish,
 };
 use crate::config::AssetConfig;
+use late::Late;
+use occurrence::{NEW, Occurrence};
 
 /// A source must be away this long before it is an alarm: a PLC that restarts is back by then.
 const TROUBLE_ON_DELAY: Duration = Duration::from_secs(10);
 /// An asset with a model and data must be judged at least this often, or every ten windows where those are further apart.
 const SILENCE: Duration = Duration::from_secs(20);
-/// How many tags an alarm names.
-const NAMED: usize = 3;
-/// A tag that carries less than this share is not named.
-const NAMED_SHARE: f64 = 0.1;
-
-/// The number of an alarm that has not been written yet.
-const NEW: AlarmId = AlarmId(0);
 
 /// What the alarm task is told.
 pub(super) enum Message {
-    /// A row was judged.
-    Verdict(Arc<Verdict>),
+    /// A row was judged, and whether the model still fits.
+    Verdict { verdict: Arc<Verdict>, drift: Option<DriftState> },
     /// A source was lost (and why), or is back.
     Source { asset: AssetName, source: SourceName, lost: Option<String> },
     /// An operator has seen an alarm.
     Acknowledge { id: AlarmId, by: String, comment: Option<String>, reply: oneshot::Sender<Result<Alarm, AlarmError>> },
+    /// An operator says what an alarm was.
+    Assess { id: AlarmId, said: Said, reply: oneshot::Sender<Result<Alarm, AlarmError>> },
+    /// Something is to be noted in the journal of an asset's open alarms.
+    Note { asset: AssetName, by: Option<String>, comment: String },
     /// There is no more to come.
     Stop,
+}
+
+/// What an operator says of an alarm.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Whether it was real.
+    pub assessment: Assessment,
+    /// Who says so.
+    pub by: String,
+    /// Kept in the journal.
+    pub comment: Option<String>,
 }
 
 /// One condition of one asset.
@@ -66,6 +86,8 @@ pub(super) struct Alarms {
     heard: HashSet<AssetName>,
     /// Tags whose conditions show an incident.
     grouped: HashSet<TagKey>,
+    /// Late rows of assets that have had no row in its time since.
+    late: HashMap<AssetName, Late>,
 }
 
 impl Alarms {
@@ -76,8 +98,8 @@ impl Alarms {
             let key = (alarm.asset.clone(), alarm.condition.clone());
             points.insert(key, Point { state: alarm.state, alarm: Some(alarm) });
         }
-        let mut alarms =
-            Self { hub, ua, points, lost: BTreeMap::new(), heard: HashSet::new(), grouped: HashSet::new() };
+        let (lost, heard, grouped, late) = Default::default();
+        let mut alarms = Self { hub, ua, points, lost, heard, grouped, late };
         let assets: Vec<AssetName> = alarms.hub.config.assets.iter().map(|a| a.name.clone()).collect();
         for asset in assets {
             alarms.count(&asset);
@@ -93,17 +115,18 @@ impl Alarms {
         loop {
             tokio::select! {
                 message = messages.recv() => match message {
-                    Some(Message::Stop) | None => return,
+                    Some(Message::Stop) | None => break,
                     Some(message) => self.take(message).await,
                 },
                 _ = tick.tick() => self.watch().await,
             }
         }
+        self.late.drain().for_each(|(asset, late)| late.tell(&asset));
     }
 
     async fn take(&mut self, message: Message) {
         match message {
-            Message::Verdict(verdict) => self.judge(&verdict).await,
+            Message::Verdict { verdict, drift } => self.judge(&verdict, drift).await,
             Message::Source { asset, lost, source } => {
                 self.heard.insert(asset.clone());
                 match lost {
@@ -116,16 +139,31 @@ impl Alarms {
                 // Whoever asked may have gone; the alarm is acknowledged all the same.
                 drop(reply.send(self.acknowledge(id, by, comment).await));
             }
+            Message::Assess { id, said, reply } => drop(reply.send(self.assess(id, said).await)),
+            Message::Note { asset, by, comment } => self.note(&asset, by, &comment).await,
             Message::Stop => {}
         }
     }
 
-    async fn judge(&mut self, verdict: &Arc<Verdict>) {
+    /// A late row changes no alarm; one under maintenance raises none.
+    async fn judge(&mut self, verdict: &Verdict, drift: Option<DriftState>) {
         let Some(card) = self.hub.board.asset(&verdict.asset) else { return };
-        let input = Input::Level { time: verdict.time, level: verdict.score, threshold: verdict.threshold };
+        if verdict.late {
+            return self.late.entry(verdict.asset.clone()).or_default().count(verdict);
+        }
+        if let Some(late) = self.late.remove(&verdict.asset) {
+            late.tell(&verdict.asset);
+        }
+        let raises = card.maintenance.is_none() || self.is_active(&verdict.asset, &Condition::Score);
+        let level = if raises { verdict.score } else { f64::NEG_INFINITY };
+        let input = Input::Level { time: verdict.time, level, threshold: verdict.threshold };
         let config = card.config;
-        let describe = |config: &AssetConfig| Occurrence::of_verdict(config, verdict);
+        let describe = |config: &AssetConfig| Occurrence::of_verdict(config, verdict, drift);
         self.advance(&config, Condition::Score, &config.alarm, input, verdict.time, describe).await;
+    }
+
+    fn is_active(&self, asset: &AssetName, condition: &Condition) -> bool {
+        self.points.get(&(asset.clone(), condition.clone())).is_some_and(|point| point.state.active())
     }
 
     /// Looks at what sends nothing: sources that are away, and models that do not judge.
@@ -137,8 +175,8 @@ impl Alarms {
                 let trouble = lost.next().map(|((_, source), why)| format!("no data from {source}: {why}"));
                 self.trouble(asset, Condition::Source, trouble).await;
             }
-            let silence = self.silence(asset);
-            self.trouble(asset, Condition::Model, silence).await;
+            let trouble = self.silence(asset).or_else(|| self.misfit(asset));
+            self.trouble(asset, Condition::Model, trouble).await;
         }
     }
 
@@ -161,17 +199,21 @@ impl Alarms {
         Some(format!("not judged: {why}"))
     }
 
+    /// That an asset's model no longer fits; none where it does.
+    fn misfit(&self, asset: &AssetConfig) -> Option<String> {
+        match self.hub.board.asset(&asset.name)?.drift? {
+            DriftState::NoLongerFits(event) => Some(event.to_string()),
+            DriftState::Fits | DriftState::Raised { .. } => None,
+        }
+    }
+
     /// Steps a condition that is on or off.
     async fn trouble(&mut self, asset: &AssetConfig, condition: Condition, trouble: Option<String>) {
         let now = self.hub.clock.now();
         let settings = AlarmSettings { on_delay: TROUBLE_ON_DELAY, off_delay: Duration::ZERO, hysteresis: 0.0 };
         let level = if trouble.is_some() { 1.0 } else { 0.0 };
         let input = Input::Level { time: now, level, threshold: 0.5 };
-        let describe = |_: &AssetConfig| Occurrence {
-            severity: 500,
-            message: trouble.unwrap_or_default(),
-            contributions: Vec::new(),
-        };
+        let describe = |_: &AssetConfig| Occurrence::of_trouble(trouble.unwrap_or_default());
         self.advance(asset, condition, &settings, input, now, describe).await;
     }
 
@@ -195,33 +237,11 @@ impl Alarms {
             (_, None) => return,
         };
         let key = (asset.name.clone(), alarm.condition.clone());
-        if let Err(e) = self.record(key.clone(), alarm, transition, time, None, None).await {
+        let line = JournalEntry { alarm: alarm.id, time, transition, by: None, comment: None };
+        if let Err(e) = self.record(key.clone(), alarm, line).await {
             tracing::error!(asset = %asset.name, "an alarm could not be written, it is tried again with the next row: {e}");
             (self.points.entry(key.clone()).or_default().state, self.points.entry(key).or_default().alarm) = before;
         }
-    }
-
-    async fn acknowledge(&mut self, id: AlarmId, by: String, comment: Option<String>) -> Result<Alarm, AlarmError> {
-        let open = self.points.iter().find(|(_, p)| p.alarm.as_ref().is_some_and(|a| a.id == id));
-        let Some((key, point)) = open else {
-            return match self.hub.store.alarm(id).await? {
-                Some((alarm, _)) => Ok(alarm),
-                None => Err(AlarmError::NotFound(id)),
-            };
-        };
-        let (key, state) = (key.clone(), point.state);
-        let (state, transition) = step(&self.settings(&key.0), state, Input::Acknowledge);
-        let Some(alarm) = point.alarm.clone() else { return Err(AlarmError::NotFound(id)) };
-        let Some(transition) = transition else { return Ok(alarm) };
-        let now = self.hub.clock.now();
-        let alarm = Alarm { state, acknowledged_at: Some(now), acknowledged_by: Some(by.clone()), ..alarm };
-        self.record(key, alarm, transition, now, Some(by), comment).await
-    }
-
-    fn settings(&self, asset: &AssetName) -> AlarmSettings {
-        let found = self.hub.config.assets.iter().find(|a| a.name == *asset);
-        found
-            .map_or(AlarmSettings { on_delay: Duration::ZERO, off_delay: Duration::ZERO, hysteresis: 0.0 }, |a| a.alarm)
     }
 
     /// Writes the alarm and a journal line in one transaction, and then tells everybody.
@@ -229,13 +249,10 @@ impl Alarms {
         &mut self,
         key: (AssetName, Condition),
         alarm: Alarm,
-        transition: Transition,
-        time: Timestamp,
-        by: Option<String>,
-        comment: Option<String>,
+        line: JournalEntry,
     ) -> Result<Alarm, AlarmError> {
-        let entry = JournalEntry { alarm: alarm.id, time, transition, by, comment };
-        let alarm = self.write(&alarm, entry).await?;
+        let transition = line.transition;
+        let alarm = self.write(&alarm, line).await?;
         tracing::info!(alarm = alarm.id.0, asset = %alarm.asset, severity = alarm.severity, "{} {}: {}",
             alarm.condition, transition.as_str(), alarm.message);
         metrics::counter!("andon_alarm_transitions_total", "transition" => transition.as_str()).increment(1);
@@ -281,76 +298,4 @@ impl Alarms {
         let open = self.points.iter().filter(|((a, _), p)| a == asset && p.alarm.is_some()).count();
         self.hub.board.update(asset, |card| card.open_alarms = open);
     }
-}
-
-/// What a new occurrence says.
-struct Occurrence {
-    severity: u16,
-    message: String,
-    contributions: Vec<Contribution>,
-}
-
-impl Occurrence {
-    fn of_verdict(asset: &AssetConfig, verdict: &Verdict) -> Self {
-        let unit = |name: &str| {
-            asset.tags.iter().find(|t| &*t.tag.name == name).map(|t| t.tag.unit.clone()).unwrap_or_default()
-        };
-        let named = verdict.top(NAMED).into_iter().filter(|t| t.contribution >= NAMED_SHARE);
-        let contributions: Vec<Contribution> = named
-            .map(|t| Contribution {
-                tag: t.tag.clone(),
-                share: t.contribution,
-                value: t.value,
-                expected: t.expected,
-                unit: unit(&t.tag),
-            })
-            .collect();
-        // Bands of ISA-18.2 use: low at the threshold, medium when a thousand times rarer; high is left to process alarms.
-        let severity = (200.0 + 80.0 * (verdict.score - verdict.threshold).max(0.0)).min(666.0) as u16;
-        let tags: Vec<String> = contributions.iter().map(deviation).collect();
-        let message = format!("{} ({})", tags.join(", "), verdict.mode.as_str());
-        Self { severity, message, contributions }
-    }
-
-    fn raise(
-        self,
-        asset: &AssetConfig,
-        condition: Condition,
-        state: AlarmState,
-        open: Option<Alarm>,
-        time: Timestamp,
-    ) -> Alarm {
-        let fresh = Alarm {
-            id: NEW,
-            asset: asset.name.clone(),
-            condition,
-            state,
-            severity: self.severity,
-            message: self.message,
-            raised_at: time,
-            cleared_at: None,
-            acknowledged_at: None,
-            acknowledged_by: None,
-            contributions: self.contributions,
-        };
-        // It came back before it was acknowledged: the same occurrence, still with the time it first came.
-        match open {
-            Some(open) => Alarm { id: open.id, raised_at: open.raised_at, ..fresh },
-            None => fresh,
-        }
-    }
-}
-
-fn deviation(c: &Contribution) -> String {
-    let gap = c.value - c.expected;
-    let way = if gap < 0.0 { "below" } else { "above" };
-    let unit = if c.unit.is_empty() { String::new() } else { format!(" {}", c.unit) };
-    format!("{} {}{unit} {way} expected", c.tag, three_digits(gap.abs()))
-}
-
-/// A number to three significant digits, as people read deviations.
-fn three_digits(value: f64) -> String {
-    let before = if value > 0.0 { value.log10().floor() as i32 + 1 } else { 1 };
-    let decimals = usize::try_from(3 - before).unwrap_or(0).min(9);
-    format!("{value:.decimals$}")
 }

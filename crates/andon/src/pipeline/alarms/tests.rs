@@ -1,0 +1,194 @@
+//! What becomes of verdicts, of a model that no longer fits, and of what people say.
+
+use andon_plant::Mode;
+use andon_scoring::DriftEvent;
+use andon_store::AlarmQuery;
+
+use super::*;
+use crate::pipeline::{
+    maintenance::Maintenance,
+    support::{Bench, bench, finding, mixer, verdict},
+};
+
+/// The alarm task on its bench.
+struct Task {
+    alarms: Alarms,
+    bench: Bench,
+}
+
+impl Task {
+    async fn new() -> Self {
+        let bench = bench().await;
+        Self { alarms: Alarms::restored(bench.hub.clone(), bench.ua.clone(), Vec::new()), bench }
+    }
+
+    async fn judge(&mut self, verdict: Verdict) {
+        self.judge_with(verdict, None).await;
+    }
+
+    async fn judge_with(&mut self, verdict: Verdict, drift: Option<DriftState>) {
+        self.bench.hub.board.update("Mixer", |card| card.drift = drift);
+        self.alarms.take(Message::Verdict { verdict: Arc::new(verdict), drift }).await;
+    }
+
+    /// Looks at what sends nothing, and again when that has lasted.
+    async fn watch(&mut self) {
+        for _ in 0..2 {
+            self.alarms.watch().await;
+            self.bench.clock.advance(TROUBLE_ON_DELAY);
+        }
+        self.alarms.watch().await;
+    }
+
+    /// Every alarm there ever was, oldest first.
+    async fn all(&self) -> Vec<Alarm> {
+        let mut all = self.bench.hub.store.alarms(&AlarmQuery::default()).await.unwrap().items;
+        all.reverse();
+        all
+    }
+
+    async fn journal(&self, id: AlarmId) -> Vec<(Transition, Option<String>)> {
+        let (_, journal) = self.bench.hub.store.alarm(id).await.unwrap().unwrap();
+        journal.into_iter().map(|line| (line.transition, line.comment)).collect()
+    }
+
+    async fn assess(&mut self, id: AlarmId, assessment: Assessment) -> Alarm {
+        let said = Said { assessment, by: "ann".to_owned(), comment: Some("warm day".to_owned()) };
+        self.alarms.assess(id, said).await.unwrap()
+    }
+}
+
+fn late(s: i64, score: f64) -> Verdict {
+    Verdict { late: true, ..verdict(s, score) }
+}
+
+fn misfit() -> DriftState {
+    let (since, time) = (Timestamp::from_secs(0), Timestamp::from_secs(90_000));
+    DriftState::NoLongerFits(DriftEvent { since, time, level: 1.3, reference: 0.5 })
+}
+
+#[tokio::test]
+async fn late_rows_neither_raise_nor_clear() {
+    let mut task = Task::new().await;
+    task.judge(late(1, 9.0)).await;
+    assert!(task.all().await.is_empty());
+    task.judge(verdict(2, 9.0)).await;
+    task.judge(late(3, 0.1)).await;
+    assert!(task.all().await[0].state.active());
+    task.judge(verdict(4, 0.1)).await;
+    assert!(!task.all().await[0].state.active());
+}
+
+#[tokio::test]
+async fn late_rows_are_counted_until_the_first_in_its_time() {
+    let mut task = Task::new().await;
+    for (s, score) in [(1, 9.0), (2, 0.1), (3, 3.0)] {
+        task.judge(late(s, score)).await;
+    }
+    let mut counted = Late::default();
+    [late(1, 9.0), late(2, 0.1), late(3, 3.0)].iter().for_each(|v| counted.count(v));
+    assert_eq!(task.alarms.late[&mixer()], counted);
+    task.judge(verdict(4, 0.1)).await;
+    assert!(task.alarms.late.is_empty());
+}
+
+#[tokio::test]
+async fn under_maintenance_a_score_raises_nothing_and_what_outlasts_it_is_raised() {
+    let mut task = Task::new().await;
+    let until = Timestamp::from_secs(5_000);
+    let set = |task: &Task, m: Option<Maintenance>| task.bench.hub.board.update("Mixer", |card| card.maintenance = m);
+    set(&task, Some(Maintenance::ordered(until, "belt".to_owned(), "ann")));
+    task.judge(verdict(1, 9.0)).await;
+    assert!(task.all().await.is_empty());
+    set(&task, None);
+    task.judge(verdict(2, 9.0)).await;
+    assert!(task.all().await[0].state.active());
+    set(&task, Some(Maintenance::ordered(until, "belt".to_owned(), "ann")));
+    task.judge(verdict(3, 0.1)).await;
+    assert!(!task.all().await[0].state.active(), "an alarm that was there may clear");
+}
+
+#[tokio::test]
+async fn a_model_that_no_longer_fits_is_one_alarm_and_its_scores_advise() {
+    let mut task = Task::new().await;
+    task.judge_with(verdict(1, 9.0), Some(misfit())).await;
+    task.watch().await;
+    let all = task.all().await;
+    let [score, model] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((&score.condition, score.severity), (&Condition::Score, 199));
+    assert!(score.message.ends_with("; advisory: the model no longer fits, retrain"), "{}", score.message);
+    assert_eq!(model.condition, Condition::Model);
+    assert!(
+        model.message.starts_with("model no longer fits: retrain; scores have been 2.6 times"),
+        "{}",
+        model.message
+    );
+    // Score after score is one line until it is acknowledged.
+    for s in 2..10 {
+        task.judge_with(verdict(s, if s % 2 == 0 { 0.1 } else { 9.0 }), Some(misfit())).await;
+    }
+    assert_eq!(task.all().await.len(), 2);
+    task.judge_with(verdict(10, 0.1), Some(DriftState::Fits)).await;
+    task.watch().await;
+    assert!(task.all().await.iter().all(|alarm| !alarm.state.active()));
+}
+
+#[tokio::test]
+async fn the_message_is_what_was_found_how_rare_it_is_and_the_mode() {
+    let mut task = Task::new().await;
+    task.judge(Verdict { findings: vec![finding()], ..verdict(1, 6.5) }).await;
+    let alarm = &task.all().await[0];
+    assert_eq!(
+        alarm.message,
+        "Temperature 6.2 degC above expected for mode Fill, 14 min (Fill, expected once in 36 days)"
+    );
+    assert_eq!(alarm.contributions[0].finding, Some(finding()));
+    assert_eq!(alarm.severity, 480);
+}
+
+#[tokio::test]
+async fn without_a_finding_the_message_is_how_far_the_tags_are_off() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 3.5)).await;
+    assert_eq!(task.all().await[0].message, "Temperature 6.2 degC above expected (Fill, expected once in 52 min)");
+}
+
+#[tokio::test]
+async fn in_a_mode_nobody_has_seen_an_alarm_advises() {
+    let mut task = Task::new().await;
+    task.judge(Verdict { mode: Mode::Unknown, ..verdict(1, 16.0) }).await;
+    assert_eq!(task.all().await[0].severity, 199);
+}
+
+#[tokio::test]
+async fn an_assessment_is_journalled_while_the_alarm_is_open_and_after() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 9.0)).await;
+    let id = task.all().await[0].id;
+    assert_eq!(task.assess(id, Assessment::Real).await.assessment, Some(Assessment::Real));
+    task.judge(verdict(2, 0.1)).await;
+    task.alarms.acknowledge(id, "ann".to_owned(), None).await.unwrap();
+    assert_eq!(task.assess(id, Assessment::Nuisance).await.assessment, Some(Assessment::Nuisance));
+    assert_eq!(task.all().await[0].assessment, Some(Assessment::Nuisance));
+    let said = Some("warm day".to_owned());
+    let lines = [
+        (Transition::Raised, None),
+        (Transition::AssessedReal, said.clone()),
+        (Transition::Cleared, None),
+        (Transition::Acknowledged, None),
+        (Transition::AssessedNuisance, said),
+    ];
+    assert_eq!(task.journal(id).await, lines);
+    let unknown = Said { assessment: Assessment::Real, by: "ann".to_owned(), comment: None };
+    assert!(matches!(task.alarms.assess(AlarmId(99), unknown).await, Err(AlarmError::NotFound(AlarmId(99)))));
+}
+
+#[tokio::test]
+async fn a_note_goes_into_the_journal_of_every_open_alarm() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 9.0)).await;
+    let id = task.all().await[0].id;
+    task.alarms.note(&mixer(), Some("ann".to_owned()), "maintenance: belt").await;
+    let note = (Transition::Commented, Some("maintenance: belt".to_owned()));
+    assert_eq!(task.journal(id).await, [(Transition::Raised, None), note]);
+}

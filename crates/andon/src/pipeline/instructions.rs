@@ -1,0 +1,196 @@
+//! What people tell the detectors: that an asset is under maintenance, that what it does is normal, and that its threshold
+//! goes back to as it was fitted.
+//!
+//! One task; whoever asks waits for it where its queue is full. It also looks once a second for a maintenance that has begun
+//! or ended by itself.
+
+use std::{sync::Arc, time::Duration};
+
+use andon_detect::Learned;
+use andon_plant::{AssetName, Timestamp};
+use andon_store::StoreError;
+use andon_ua_server::UaServer;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    alarms::Message,
+    detection::{Detection, Input},
+    hub::{Hub, InstructionError},
+    maintenance::{Maintenance, Plan},
+    publish,
+};
+use crate::lifecycle::Lifecycle;
+
+/// Instructions that wait.
+pub(super) const QUEUE: usize = 64;
+/// How often it is looked whether a maintenance has begun or ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the task is told.
+pub(super) enum Instruction {
+    /// An asset is under maintenance, or no longer by order.
+    Maintain {
+        asset: AssetName,
+        order: Option<Maintenance>,
+        by: String,
+        reply: oneshot::Sender<Result<(), InstructionError>>,
+    },
+    /// What an asset does is normal.
+    Normal { asset: AssetName },
+    /// An asset's threshold goes back to as it was fitted.
+    Revert { asset: AssetName, by: String, reply: oneshot::Sender<Result<(), InstructionError>> },
+}
+
+/// The task.
+pub(super) struct Instructions {
+    pub(super) hub: Hub,
+    pub(super) ua: UaServer,
+    pub(super) detection: Detection,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) plan: Plan,
+}
+
+impl Instructions {
+    /// Runs until it is cancelled.
+    pub(super) async fn run(mut self, mut instructions: mpsc::Receiver<Instruction>) {
+        let cancel = self.lifecycle.token();
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                Some(instruction) = instructions.recv() => self.take(instruction).await,
+                _ = look.tick() => self.look().await,
+            }
+        }
+    }
+
+    async fn take(&mut self, instruction: Instruction) {
+        match instruction {
+            Instruction::Maintain { asset, order, by, reply } => {
+                // Whoever asked may have gone; it is done all the same.
+                drop(reply.send(self.maintain(&asset, order, &by).await.map_err(Into::into)));
+            }
+            Instruction::Normal { asset } => {
+                tracing::info!(%asset, "an operator says that this is normal: it is learned from");
+                self.give(Input::Normal { asset }).await;
+            }
+            Instruction::Revert { asset, by, reply } => drop(reply.send(self.revert(asset, &by).await)),
+        }
+    }
+
+    async fn maintain(&mut self, asset: &AssetName, order: Option<Maintenance>, by: &str) -> Result<(), StoreError> {
+        let comment = match &order {
+            Some(order) => format!("maintenance {}: {}", until(order.until), order.reason),
+            None => "maintenance was ended".to_owned(),
+        };
+        self.plan.order(&self.hub.store, asset, order).await?;
+        tracing::info!(%asset, by, "{comment}");
+        let note = Message::Note { asset: asset.clone(), by: Some(by.to_owned()), comment };
+        // The alarm task only ends when the process stops.
+        drop(self.hub.alarms.send(note).await);
+        self.look().await;
+        Ok(())
+    }
+
+    /// Takes up what has begun or ended since it was last looked.
+    pub(super) async fn look(&mut self) {
+        let now = self.hub.clock.now();
+        for card in self.hub.board.assets() {
+            let due = self.plan.due(&card, now);
+            if card.maintenance != due {
+                self.change(&card.config.name, card.maintenance.is_some(), due).await;
+            }
+        }
+    }
+
+    async fn change(&self, asset: &AssetName, held: bool, due: Option<Maintenance>) {
+        match &due {
+            Some(m) => tracing::info!(%asset, "under maintenance {}: {}", until(m.until), m.reason),
+            None => tracing::info!(%asset, "maintenance has ended"),
+        }
+        let hold = due.is_some();
+        self.hub.board.update(asset, |card| card.maintenance = due);
+        if hold != held {
+            self.give(Input::Hold { asset: asset.clone(), held: hold }).await;
+        }
+        publish::state(&self.hub, &self.ua, asset);
+    }
+
+    async fn revert(&self, asset: AssetName, by: &str) -> Result<(), InstructionError> {
+        let (done, reverted) = oneshot::channel();
+        self.give(Input::Revert { asset: asset.clone(), done }).await;
+        let learned: Option<Arc<Learned>> = reverted.await.map_err(|_| InstructionError::Stopping)?;
+        let learned = learned.ok_or_else(|| InstructionError::NoModel(asset.clone()))?;
+        tracing::info!(%asset, by, "the threshold is again as it was fitted");
+        self.hub.board.update(&asset, |card| card.learned = Some(learned));
+        publish::state(&self.hub, &self.ua, &asset);
+        Ok(())
+    }
+
+    /// Hands over what must not be lost; the detector's queue may be full for a while.
+    async fn give(&self, input: Input) {
+        let detection = self.detection.clone();
+        drop(self.lifecycle.spawn_blocking(move || detection.give(input)).await);
+    }
+}
+
+fn until(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| "for as long as that is so".to_owned(), |time| format!("until {time}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_plant::{AssetState, Ne107};
+
+    use super::*;
+    use crate::pipeline::support::{Bench, bench, mixer};
+
+    async fn task(bench: &Bench) -> Instructions {
+        let (detection, _) = Detection::start(&bench.hub.config.assets).unwrap();
+        let assets = bench.hub.config.assets.iter().map(|a| &a.name);
+        let plan = Plan::restored(&bench.hub.store, assets).await.unwrap();
+        let (hub, ua, lifecycle) = (bench.hub.clone(), bench.ua.clone(), bench.lifecycle.clone());
+        Instructions { hub, ua, detection, lifecycle, plan }
+    }
+
+    fn state(bench: &Bench) -> (AssetState, Ne107) {
+        let card = bench.hub.board.asset("Mixer").unwrap();
+        (card.state(), card.health())
+    }
+
+    #[tokio::test]
+    async fn a_maintenance_survives_a_restart_and_ends_by_itself() {
+        let bench = bench().await;
+        let until = bench.hub.clock.now().after(Duration::from_secs(60));
+        let order = Maintenance::ordered(until, "belt".to_owned(), "ann");
+        task(&bench).await.maintain(&mixer(), Some(order), "ann").await.unwrap();
+        assert_eq!(state(&bench), (AssetState::Maintenance, Ne107::CheckFunction));
+        bench.hub.board.update("Mixer", |card| card.maintenance = None);
+
+        let mut after = task(&bench).await;
+        after.look().await;
+        assert_eq!(state(&bench), (AssetState::Maintenance, Ne107::CheckFunction));
+        bench.clock.advance(Duration::from_secs(60));
+        after.look().await;
+        assert_eq!(state(&bench).0, AssetState::NoData);
+    }
+
+    #[tokio::test]
+    async fn a_maintenance_that_was_ended_does_not_come_back() {
+        let bench = bench().await;
+        let until = bench.hub.clock.now().after(Duration::from_secs(60));
+        let order = Maintenance::ordered(until, "belt".to_owned(), "ann");
+        let mut before = task(&bench).await;
+        before.maintain(&mixer(), Some(order), "ann").await.unwrap();
+        before.maintain(&mixer(), None, "ann").await.unwrap();
+        task(&bench).await.look().await;
+        assert_eq!(state(&bench).0, AssetState::NoData);
+    }
+
+    #[tokio::test]
+    async fn a_threshold_that_is_not_there_can_not_be_reverted() {
+        let bench = bench().await;
+        let refused = task(&bench).await.revert(mixer(), "ann").await;
+        assert!(matches!(refused, Err(InstructionError::NoModel(_))));
+    }
+}
