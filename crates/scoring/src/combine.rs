@@ -16,8 +16,7 @@ const LEAD: f64 = 0.5;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Opinion {
     pub(crate) measure: Measure,
-    /// ln p: the middle of its interval. (The predictive p of a tail of few rows is cautious, and would hold back a method with
-    /// a heavy tail; caution has its place once, in the combined score.)
+    /// ln p: the middle of its interval.
     pub(crate) ln_p: f64,
 }
 

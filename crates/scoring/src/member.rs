@@ -56,20 +56,18 @@ impl Member {
         let methods = Methods::fit(&scaled, placed.places, likelihood)?;
         let measures = Measure::all(scales);
         let values = cross_fitted(residuals, &measures, params)?;
-        let column = |(ix, measure): (usize, &Measure)| {
-            let column: Vec<Option<f64>> = values.iter().map(|row| row[ix]).collect();
-            Some((*measure, PlaceTails::fit(&column, placed)?))
-        };
-        let tails: Vec<(Measure, PlaceTails)> = measures.iter().enumerate().filter_map(column).collect();
+        let said = blocks(residuals.len()).flat_map(|block| {
+            let tails = tails(&values, &measures, placed, &block);
+            let of =
+                |row: usize| opinions(&tails, |measure| values[row][place_of(&measures, measure)?], placed.places[row]);
+            block.map(of).collect::<Vec<_>>()
+        });
+        let said = said.collect();
+        let tails = tails(&values, &measures, placed, &(0..0));
         let centring = Centring::new(tags.tags().len());
         let usual = UsualTerms::fit(&scaled, placed.places, placed.pooling.places);
         let (recent, newest) = Default::default();
         let it = Self { tags, centring, methods, scales: scales.to_vec(), tails, usual, recent, newest };
-        let said = values.iter().zip(placed.places).map(|(row, place)| {
-            let value = |measure: Measure| row[measures.iter().position(|m| *m == measure)?];
-            it.opinions(value, *place)
-        });
-        let said = said.collect();
         Ok((it, said))
     }
 
@@ -81,7 +79,7 @@ impl Member {
         if self.newest.iter().any(|z| z.is_finite()) {
             self.recent.push(&self.methods, &self.scales, &self.newest, place);
         }
-        self.opinions(|measure| self.recent.value(&self.methods, measure), place)
+        opinions(&self.tails, |measure| self.recent.value(&self.methods, measure), place)
     }
 
     /// Learns the drift from the row that was judged last.
@@ -114,15 +112,45 @@ impl Member {
     pub(crate) fn reset(&mut self) {
         self.recent.reset();
     }
+}
 
-    fn opinions(&self, value: impl Fn(Measure) -> Option<f64>, place: Option<usize>) -> Vec<Opinion> {
-        let opinion = |(measure, tails): &(Measure, PlaceTails)| {
-            let p = tails.of(place).probability(value(*measure)?);
-            let ln_p = 0.5 * (p.ln_low + p.ln_high);
-            Some(Opinion { measure: *measure, ln_p })
-        };
-        self.tails.iter().filter_map(opinion).collect()
-    }
+/// What is said where each measure has this value.
+fn opinions(
+    tails: &[(Measure, PlaceTails)],
+    value: impl Fn(Measure) -> Option<f64>,
+    place: Option<usize>,
+) -> Vec<Opinion> {
+    let opinion = |(measure, tails): &(Measure, PlaceTails)| {
+        let p = tails.of(place).probability(value(*measure)?);
+        Some(Opinion { measure: *measure, ln_p: p.middle() })
+    };
+    tails.iter().filter_map(opinion).collect()
+}
+
+/// The tails of each measure, of all calibration rows but some: judged by tails they are part of, a few rows would look more
+/// usual than the next ones will.
+fn tails(
+    values: &[Vec<Option<f64>>],
+    measures: &[Measure],
+    placed: &Placed<'_>,
+    without: &Range<usize>,
+) -> Vec<(Measure, PlaceTails)> {
+    let column = |(ix, measure): (usize, &Measure)| {
+        let of = |(row, values): (usize, &Vec<Option<f64>>)| values[ix].filter(|_| !without.contains(&row));
+        let column: Vec<Option<f64>> = values.iter().enumerate().map(of).collect();
+        Some((*measure, PlaceTails::fit(&column, placed)?))
+    };
+    measures.iter().enumerate().filter_map(column).collect()
+}
+
+fn place_of(measures: &[Measure], measure: Measure) -> Option<usize> {
+    measures.iter().position(|m| *m == measure)
+}
+
+/// The blocks of so many rows.
+fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let block = rows.div_ceil(BLOCKS).max(1);
+    (0..rows).step_by(block).map(move |from| from..(from + block).min(rows))
 }
 
 /// What each measure says of each row, under scales and methods fitted without it and its neighbours. Fitted with them, a few
@@ -133,10 +161,8 @@ fn cross_fitted(
     params: &MemberParams<'_>,
 ) -> Result<Vec<Vec<Option<f64>>>, GmmError> {
     let MemberParams { placed, likelihood, .. } = params;
-    let block = residuals.len().div_ceil(BLOCKS).max(1);
     let mut values = Vec::with_capacity(residuals.len());
-    for from in (0..residuals.len()).step_by(block) {
-        let out = from..(from + block).min(residuals.len());
+    for out in blocks(residuals.len()) {
         let others: Vec<Vec<f64>> = [&residuals[..out.start], &residuals[out.end..]].concat();
         let places = [&placed.places[..out.start], &placed.places[out.end..]].concat();
         let tags = TagScales::fit(&others, residuals[0].len());

@@ -189,7 +189,7 @@ impl Scorer {
         let raw: Vec<f64> = said.iter().map(|opinions| combined(opinions, settings.lead)).collect();
         let tails = PlaceTails::fit(&raw.iter().copied().map(Some).collect::<Vec<_>>(), &placed);
         let Some(tails) = tails else { return Err(nothing_varies(rows)) };
-        let score = |(raw, place): (&f64, &Option<usize>)| score(tails.of(*place).probability(*raw).ln_p);
+        let score = |(raw, place): (&f64, &Option<usize>)| score(tails.of(*place).probability(*raw).middle());
         let scores = raw.iter().zip(&places).map(score).collect();
         let rows_followed =
             (settings.follow.as_secs_f64() / step.as_secs_f64()).max(settings.follow_rows.max(1) as f64);
@@ -261,9 +261,9 @@ impl Scorer {
         };
         let contributions = shares(&self.terms(carrying, place.index), &usable);
         Judgement {
-            score: score(tail.ln_p),
-            p: chance(tail.ln_p),
-            probability: 1.0 - chance(tail.ln_p),
+            score: score(tail.middle()),
+            p: chance(tail.middle()),
+            probability: 1.0 - chance(tail.middle()),
             probability_low: 1.0 - chance(tail.ln_high),
             probability_high: 1.0 - chance(tail.ln_low),
             mode: place.mode,

@@ -89,7 +89,7 @@ fn far_row_is_finite_and_scores_above_a_near_one() {
         [6.0, 12.0, 30.0, 100.0, 1e4, 1e9, 1e100].iter().map(|r| with_residual(&scorer, *r).score).collect();
     assert!(scores.windows(2).all(|w| w[0] < w[1]), "{scores:?}");
     assert!(scores.iter().all(|s| (0.0..=16.0).contains(s)), "{scores:?}");
-    assert!(scores[2] > 4.0, "ten sigma is far: {scores:?}");
+    assert!(scores[2] > 3.5, "one row of ten sigma in one tag is far: {scores:?}");
 }
 
 #[test]

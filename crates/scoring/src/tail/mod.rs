@@ -75,6 +75,14 @@ pub struct TailProbability {
     pub ln_high: f64,
 }
 
+impl TailProbability {
+    /// The middle of the interval, on the scale of ln p: what is likeliest, where `ln_p` is what is safe. Scores are made of it:
+    /// the rows they are calibrated on are judged by the others already, and caution twice would call nothing rare.
+    pub fn middle(&self) -> f64 {
+        0.5 * (self.ln_low + self.ln_high)
+    }
+}
+
 impl Tail {
     /// The distribution of `observations`, which stand in the order of their rows; `None` if there are none.
     pub fn fit(observations: &[Observation]) -> Option<Self> {

@@ -50,11 +50,11 @@ pub struct ThresholdSettings {
 impl Default for ThresholdSettings {
     fn default() -> Self {
         Self {
-            strategy: Strategy::Ensemble,
+            strategy: Strategy::Percentile,
             score: None,
             budget: None,
             cost: None,
-            floor: 2.3,
+            floor: 2.0,
             cap: 3.5,
             reach: 4.0,
             fall: 0.5,
