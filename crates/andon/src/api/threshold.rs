@@ -16,7 +16,7 @@ use crate::pipeline::board::AssetCard;
 #[derive(Debug, Serialize)]
 pub(super) struct Standing {
     base: Option<Base>,
-    frozen: bool,
+    pub(super) frozen: bool,
 }
 
 impl Standing {
