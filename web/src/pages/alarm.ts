@@ -105,8 +105,10 @@ class AlarmPage implements Page {
       void this.app.change(api.assess(this.id, said), `Alarm ${this.id} was not assessed.`);
     const button = (said: Assessment, words: string): TemplateResult =>
       html`<button aria-pressed=${alarm.assessment === said} data-testid="assess-${said}" @click=${say(said)}>${words}</button>`;
-    return html`<p class="muted">Was it real? That it was a nuisance teaches the threshold.</p>
-      <div class="tabs" role="group" aria-label="Assessment">${button("real", "Real")}${button("nuisance", "Nuisance")}</div>`;
+    return html`<div class="assessment">
+      <p class="muted">Was it real? A nuisance, while it is active, is learned as normal.</p>
+      <div class="tabs" role="group" aria-label="Assessment">${button("real", "Real")}${button("nuisance", "Nuisance")}</div>
+    </div>`;
   }
 
   private alike(alarm: AlarmDetail): TemplateResult | typeof nothing {
