@@ -128,7 +128,9 @@ mod tests {
         insta::assert_snapshot!(order("1003600", "  ").unwrap_err(), @r##"
         reason is missing: say what is done, such as "belt is changed"
         "##);
-        insta::assert_snapshot!(order("", "belt").unwrap_err(), @"");
+        insta::assert_snapshot!(order("", "belt").unwrap_err(), @r##"
+        until is missing: write when it ends, such as "1970-01-12T14:46:40Z"
+        "##);
         insta::assert_snapshot!(order("tomorrow", "belt").unwrap_err(), @r##"
         until: `tomorrow` is not a time: write RFC 3339 (2026-11-23T20:39:00Z) or seconds since the epoch (1795466340.25)
         "##);
