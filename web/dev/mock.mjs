@@ -23,6 +23,8 @@ const nowS = () => Date.now() / 1000;
 const faults = [];
 const alarms = [];
 const listeners = new Set();
+/** Maintenance by asset. */
+const orders = new Map();
 let lastId = 0;
 
 // History: a fault this morning, one an hour ago and one just now, with their alarms.
@@ -55,7 +57,7 @@ function raise(asset, t, severity, old = false) {
   const alarm = {
     id: ++lastId, asset: asset.name, tag: null, condition: "Score", state: "active", acknowledged: false, shelved: false, severity,
     message: `${first.tag} ${Math.abs(first.residual).toFixed(1)} ${unit(first.tag)} ${first.residual > 0 ? "above" : "below"} expected in mode ${row.mode}`,
-    raised_at: iso(t), cleared_at: null, acknowledged_at: null, acknowledged_by: null,
+    raised_at: iso(t), cleared_at: null, acknowledged_at: null, acknowledged_by: null, assessment: null,
     contributions: top.map((g) => ({ tag: g.tag, share: g.contribution, value: g.value, expected: g.expected, unit: unit(g.tag) })),
     journal: [{ time: iso(t), transition: "raised", by: null, comment: null }],
   };
@@ -71,6 +73,42 @@ function acknowledge(alarm, by, comment, t) {
 }
 
 const withoutJournal = ({ journal, ...alarm }) => alarm;
+
+function assess(alarm, said) {
+  alarm.assessment = said.assessment;
+  alarm.journal.push({ time: iso(nowS()), transition: `assessed_${said.assessment}`, by: "anonymous", comment: said.comment ?? null });
+  send("alarm", withoutJournal(alarm));
+  return withoutJournal(alarm);
+}
+
+/** Past alarms of the asset that the same tag carried most. */
+function alike(alarm) {
+  const past = alarms.filter((a) => a.asset === alarm.asset && a.raised_at < alarm.raised_at && a.contributions[0].tag === alarm.contributions[0].tag);
+  return past.slice(0, 3).map(({ id, raised_at, message, assessment }, ix) => ({ id, similarity: 0.98 - 0.07 * ix, raised_at, message, assessment }));
+}
+
+function maintain(asset, order) {
+  if (order && Date.parse(order.until) > Date.now()) orders.set(asset.name, { cause: "operator", until: order.until, reason: order.reason, by: "anonymous" });
+  else orders.delete(asset.name);
+  send("asset", assetItem(asset));
+  return assetItem(asset);
+}
+
+function maintenance(asset) {
+  const order = orders.get(asset.name) ?? null;
+  return order && Date.parse(order.until) > Date.now() ? order : null;
+}
+
+/** A sentence for each tag that carries an anomalous row. */
+function findings(asset, row) {
+  const unit = (tag) => asset.tags.find((g) => g.name === tag).unit;
+  const carried = row.anomalous ? [...row.tags].sort((a, b) => b.contribution - a.contribution).filter((g) => g.contribution >= 0.1) : [];
+  return carried.slice(0, 3).map(({ tag, residual }) => ({
+    tag, class: "deviation", health: "maintenance_required",
+    text: `${tag} ${Math.abs(residual).toFixed(1)} ${unit(tag)} ${residual > 0 ? "above" : "below"} expected for mode ${row.mode}, 10 s`,
+  }));
+}
+
 const isOpen = (a) => a.state === "active" || !a.acknowledged;
 const learningLeft = (asset) => (asset.name === "Oven" ? Math.max(0, started + LEARN_S - nowS()) : 0);
 
@@ -86,12 +124,13 @@ function assetItem(asset) {
   const row = rowAt(SEED, faults, asset, Math.floor(nowS()));
   const score = (value) => (learning ? null : value);
   return {
-    name: asset.name, area: asset.area, state: learning ? "Learning" : "Active", mode: score(row.mode), score: score(row.score),
+    name: asset.name, area: asset.area, state: maintenance(asset) ? "Maintenance" : learning ? "Learning" : "Active", mode: score(row.mode), score: score(row.score),
     threshold: score(THRESHOLD), probability: score(row.probability), return_period_s: score(row.return_period_s),
     imputed: score(row.imputed), status: learning ? "BadWaitingForInitialData" : row.status, last_sample: row.time,
     anomalous: !learning && row.anomalous, tags: asset.tags.map((t) => t.name),
     model: learning ? null : { version: 1, trained_at: iso(started - 3600), trained_from: iso(started - 18_000), trained_to: iso(started - 3600), parameters: 21_348, calibration_rows: 4_320 }, training: training(asset),
     open_alarms: alarms.filter((a) => a.asset === asset.name && isOpen(a)).length, grid_s: 1,
+    findings: learning ? [] : findings(asset, row), frozen: !learning && row.anomalous, maintenance: maintenance(asset),
   };
 }
 
@@ -182,7 +221,10 @@ function answer(method, path, query, body) {
       return { items: thinned(from, to, points, (t) => (learned(asset, t) ? { time: iso(t), ...rowAt(SEED, faults, asset, t).tags[tagIx] } : null), (r) => r.expected).map((r) => ({ time: r.time, expected: r.expected, low: r.expected_low, high: r.expected_high, imputed: r.imputed })) };
     }
     case "GET alarms": return listAlarms(query);
-    case "GET alarms/id": return alarm;
+    case "POST assets/id/maintenance": return maintain(known(name), body);
+    case "DELETE assets/id/maintenance": return maintain(known(name), null);
+    case "GET alarms/id": return { ...alarm, alike: alike(alarm) };
+    case "POST alarms/id/assessment": return assess(alarm, body);
     case "POST alarms/id/acknowledge":
       acknowledge(alarm, "anonymous", body?.comment ?? null, nowS());
       send("alarm", withoutJournal(alarm));
@@ -214,7 +256,7 @@ function beat() {
       continue;
     }
     const row = rowAt(SEED, faults, asset, t);
-    send("verdict", { asset: asset.name, ...row });
+    send("verdict", { asset: asset.name, ...row, findings: findings(asset, row), frozen: row.anomalous });
     stepAlarm(asset, row, t);
   }
   for (const source of sources()) send("source", source);
@@ -225,7 +267,7 @@ function stepAlarm(asset, row, t) {
   const level = row.anomalous ? Math.max(1, before + 1) : Math.min(-1, before - 1);
   levels.set(asset.name, level);
   const active = alarms.find((a) => a.asset === asset.name && a.state === "active");
-  if (level >= ON_DELAY_S && !active) send("alarm", withoutJournal(raise(asset, t, 700)));
+  if (level >= ON_DELAY_S && !active && !maintenance(asset)) send("alarm", withoutJournal(raise(asset, t, 700)));
   if (level <= -OFF_DELAY_S && active) {
     Object.assign(active, { state: "cleared", cleared_at: iso(t) });
     active.journal.push({ time: iso(t), transition: "cleared", by: null, comment: null });

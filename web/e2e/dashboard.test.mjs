@@ -105,6 +105,33 @@ describe("the dashboard", { concurrency: false }, () => {
     await page.close();
   });
 
+  test("maintenance is ordered with a reason, shown, and ended", async () => {
+    const { page, errors } = await openPage(browser);
+    await page.goto(`${mock.url}/#/assets/Pump`);
+    await page.getByTestId("maintenance-form").locator("summary").click();
+    await page.getByLabel("Reason").fill("belt is changed");
+    await page.getByTestId("maintenance-begin").click();
+    const badge = page.getByTestId("maintenance");
+    await badge.waitFor();
+    assert.match(await badge.innerText(), /^Maintenance until .*: belt is changed$/);
+    await page.getByTestId("maintenance-end").click();
+    await badge.waitFor({ state: "detached" });
+    assert.deepEqual(errors, []);
+    await page.close();
+  });
+
+  test("an alarm is called a nuisance and shows what it looked like", async () => {
+    const { page, errors } = await openPage(browser);
+    const { items } = await (await fetch(`${mock.url}/api/v1/alarms?asset=Mixer`)).json();
+    await page.goto(`${mock.url}/#/alarms/${items[0].id}`);
+    await page.getByTestId("assess-nuisance").click();
+    await until("the assessment", 5, async () => (await page.getByTestId("assess-nuisance").getAttribute("aria-pressed")) === "true");
+    await until("its line in the journal", 5, async () => /assessed nuisance/.test(await page.getByLabel("Journal").innerText()));
+    assert.ok((await page.getByTestId("alike").locator("li").count()) > 0);
+    assert.deepEqual(errors, []);
+    await page.close();
+  });
+
   test("typing an a into a comment acknowledges nothing", async () => {
     const { page } = await openPage(browser);
     const { items } = await (await fetch(`${mock.url}/api/v1/alarms?state=unacknowledged`)).json();

@@ -2,7 +2,7 @@
 
 import { api, failureText } from "./api/client";
 import { now } from "./api/clock";
-import type { Alarm, LiveEvent } from "./api/types";
+import type { Alarm, Asset, LiveEvent } from "./api/types";
 import type { Link } from "./live/link";
 import { Plant, SPARK_MS } from "./live/plant";
 import { LiveStream } from "./live/stream";
@@ -97,6 +97,21 @@ export class App {
     } catch (error) {
       this.notice = `Alarm ${id} was not acknowledged. ${failureText(error)}.`;
       return null;
+    } finally {
+      this.drawNow();
+    }
+  }
+
+  /** Does what changes an alarm or an asset, and shows how it then is; what failed is said as `failed`. */
+  async change(asked: Promise<Alarm | Asset>, failed: string): Promise<boolean> {
+    try {
+      const data = await asked;
+      this.event("id" in data ? { type: "alarm", data } : { type: "asset", data });
+      this.notice = null;
+      return true;
+    } catch (error) {
+      this.notice = `${failed} ${failureText(error)}.`;
+      return false;
     } finally {
       this.drawNow();
     }

@@ -57,6 +57,15 @@ describe("a verdict", () => {
     expect(p.sparks.get("Mixer")).toEqual([{ time: START + 1000, score: 2 }]);
   });
 
+  test("brings what was found and whether the threshold stands still, and the next one takes it away", () => {
+    const p = plant();
+    const found = { tag: "Temperature", class: "deviation", text: "Temperature 6.2 degC above expected", health: "maintenance_required" };
+    p.apply({ type: "verdict", data: { ...verdict(1), findings: [found], frozen: true } });
+    expect(p.assets.get("Mixer")).toMatchObject({ findings: [found], frozen: true });
+    p.apply({ type: "verdict", data: { ...verdict(2), findings: [], frozen: false } });
+    expect(p.assets.get("Mixer")).toMatchObject({ findings: [], frozen: false });
+  });
+
   test("that was wholly made up is no sign of life", () => {
     const p = plant();
     p.apply({ type: "verdict", data: verdict(9, true) });

@@ -108,6 +108,8 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
     let id = active_alarm(&andon)["id"].as_i64().unwrap();
     let acknowledged = andon.post(&format!("/api/v1/alarms/{id}/acknowledge"), json!({"comment": "on my way"}));
     assert_eq!(acknowledged["acknowledged"], true);
+    let assessed = andon.post(&format!("/api/v1/alarms/{id}/assessment"), json!({"assessment": "real"}));
+    assert_eq!(assessed["assessment"], "real");
     let before = andon.until("a stored score", Duration::from_secs(20), |a| live_scores(a).last().cloned());
     andon.process.kill();
 
@@ -115,7 +117,9 @@ fn nothing_acknowledged_is_lost_when_the_power_goes() {
     let alarm = andon.get(&format!("/api/v1/alarms/{id}"));
     assert_eq!((&alarm["acknowledged"], &alarm["state"]), (&json!(true), &json!("active")), "{alarm}");
     assert_eq!(alarm["journal"][1]["comment"], "on my way");
-    assert_eq!(transitions(&andon, id), ["raised", "acknowledged"]);
+    assert_eq!((&alarm["assessment"], &alarm["alike"]), (&json!("real"), &json!([])), "{alarm}");
+    assert!(alarm["contributions"][0]["finding"]["health"].is_string(), "{alarm}");
+    assert_eq!(transitions(&andon, id), ["raised", "acknowledged", "assessed_real"]);
     andon.until("monitoring to go on", Duration::from_secs(60), |a| {
         let newest = live_scores(a).last()?["time"].as_str()?.to_owned();
         (newest.as_str() > before["time"].as_str()?).then_some(())

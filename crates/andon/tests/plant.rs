@@ -4,6 +4,7 @@ mod support;
 
 use std::{fs, process::Command, time::Duration};
 
+use andon_plant::{Clock, SystemClock};
 use serde_json::{Value, json};
 use support::{Andon, Process, andon, free_port, pump};
 
@@ -40,7 +41,16 @@ fn rest_answers_as_the_contract_says() {
         assert!(demo.get(path)["items"].is_array(), "{path}");
     }
     let document = demo.get("/api/openapi.json");
-    assert!(document["paths"]["/api/v1/alarms/{id}/acknowledge"]["post"].is_object());
+    for (path, method) in [
+        ("/alarms/{id}/acknowledge", "post"),
+        ("/alarms/{id}/assessment", "post"),
+        ("/assets/{asset}/maintenance", "post"),
+        ("/assets/{asset}/maintenance", "delete"),
+        ("/assets/{asset}/threshold", "get"),
+        ("/assets/{asset}/threshold/revert", "post"),
+    ] {
+        assert!(document["paths"][format!("/api/v1{path}")][method].is_object(), "{method} {path}");
+    }
     assert_eq!(demo.get("/healthz"), json!({"status": "ok"}));
 
     let problem = |path: &str, status: u16| {
@@ -58,6 +68,34 @@ fn rest_answers_as_the_contract_says() {
     assert!(problem("/api/v1/alarms/1", 404).contains("no alarm 1"));
     assert!(problem(&format!("/api/v1/assets/{name}/scores?from=5&to=4"), 400).contains("not before"));
     assert!(problem("/api/v1/no-such-thing", 404).contains("openapi.json"));
+    assert!(demo.process.terminate().success());
+}
+
+#[test]
+fn a_maintenance_outlives_a_kill_and_is_ended_by_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let start =
+        || Andon::start(&["demo", "--http", "127.0.0.1:0", "--opcua", "127.0.0.1:0", "--data-dir", "data"], dir.path());
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let path = |demo: &Andon| format!("{}/api/v1/assets/Mixer/maintenance", demo.http);
+    let demo = start();
+    let refused = |body: Value| {
+        let mut answer = agent.post(path(&demo)).send_json(body).unwrap();
+        assert_eq!(answer.status(), 400);
+        answer.body_mut().read_json::<Value>().unwrap()["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(refused(json!({"reason": "belt"})).starts_with("until is missing"));
+    let soon = SystemClock.now().after(Duration::from_secs(3600));
+    assert!(refused(json!({"until": soon})).starts_with("reason is missing"));
+    let ordered = demo.post("/api/v1/assets/Mixer/maintenance", json!({"until": soon, "reason": "belt is changed"}));
+    assert_eq!((&ordered["state"], &ordered["maintenance"]["by"]), (&json!("Maintenance"), &json!("operator")));
+    demo.process.kill();
+
+    let demo = start();
+    let mixer = demo.get("/api/v1/assets/Mixer");
+    assert_eq!(mixer["maintenance"]["reason"], "belt is changed", "{mixer}");
+    assert_eq!(agent.delete(path(&demo)).call().unwrap().status(), 200);
+    assert!(demo.get("/api/v1/assets/Mixer")["maintenance"].is_null());
     assert!(demo.process.terminate().success());
 }
 

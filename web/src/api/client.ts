@@ -5,6 +5,7 @@ import type {
   Alarm,
   AlarmDetail,
   AlarmFilter,
+  Assessment,
   Asset,
   AssetDetail,
   Contributions,
@@ -99,6 +100,11 @@ export const api = {
   alarm: (id: number) => get<AlarmDetail>(`/alarms/${id}`),
   acknowledge: (id: number, comment?: string) =>
     post<Alarm>(`/alarms/${id}/acknowledge`, comment === undefined || comment === "" ? {} : { comment }),
+  assess: (id: number, assessment: Assessment) => post<Alarm>(`/alarms/${id}/assessment`, { assessment }),
+  maintain: (asset: string, until: Date, reason: string) =>
+    post<Asset>(`/assets/${part(asset)}/maintenance`, { until: until.toISOString(), reason }),
+  endMaintenance: async (asset: string): Promise<Asset> =>
+    (await request(`/api/v1/assets/${part(asset)}/maintenance`, { method: "DELETE" })).json() as Promise<Asset>,
   sources: () => get<List<Source>>("/sources"),
   version: () => get<{ version: string }>("/version"),
   healthy: async (): Promise<void> => void (await request("/healthz", { signal: AbortSignal.timeout(5000) })),

@@ -29,6 +29,24 @@ export interface Model {
   challengers?: { kind: string; residual_ratio: number }[];
 }
 
+/** What is wrong with a tag; `health` is NAMUR NE 107's word. */
+export interface Finding {
+  tag: string;
+  class: string;
+  text: string;
+  health: string;
+}
+
+export interface Maintenance {
+  cause: "operator" | "tag" | "schedule";
+  /** None while a switch says so. */
+  until: string | null;
+  reason: string;
+  by: string | null;
+}
+
+export type Assessment = "real" | "nuisance";
+
 export interface Asset {
   name: string;
   area: string | null;
@@ -52,6 +70,11 @@ export interface Asset {
   open_alarms: number;
   /** Seconds between two rows. */
   grid_s: number;
+  /** What is wrong with the tags that carry the score; empty unless it has reached the threshold. */
+  findings?: Finding[];
+  maintenance?: Maintenance | null;
+  /** Nothing teaches the threshold at present. */
+  frozen?: boolean;
 }
 
 export interface TagValue {
@@ -90,6 +113,7 @@ export interface ContributionRow {
   expected: number | null;
   residual: number | null;
   unit: string;
+  finding?: Finding | null;
 }
 
 export interface Contributions {
@@ -121,6 +145,7 @@ export interface AlarmContribution {
   value: number | null;
   expected: number | null;
   unit: string;
+  finding?: Finding | null;
 }
 
 export interface Alarm {
@@ -138,6 +163,7 @@ export interface Alarm {
   cleared_at: string | null;
   acknowledged_at: string | null;
   acknowledged_by: string | null;
+  assessment?: Assessment | null;
   contributions: AlarmContribution[];
 }
 
@@ -148,8 +174,19 @@ export interface JournalEntry {
   comment: string | null;
 }
 
+/** A past alarm that looked like this one. */
+export interface Alike {
+  id: number;
+  /** 1 for the same tags in the same proportions. */
+  similarity: number;
+  raised_at: string;
+  message: string;
+  assessment: Assessment | null;
+}
+
 export interface AlarmDetail extends Alarm {
   journal: JournalEntry[];
+  alike?: Alike[];
 }
 
 export type AlarmFilter = "active" | "unacknowledged" | "open" | "cleared" | "all";
@@ -188,6 +225,8 @@ export interface Verdict {
   return_period_s: number | null;
   status: string;
   tags: TagVerdict[];
+  findings?: Finding[];
+  frozen?: boolean;
 }
 
 /** The page was too slow for the feed, which left so many events out. */

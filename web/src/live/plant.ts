@@ -85,7 +85,8 @@ export class Plant {
     const heard = verdict.tags.length === 0 || verdict.tags.some((tag) => !tag.imputed);
     const last_sample = heard ? later(asset.last_sample, verdict.time) : asset.last_sample;
     const now = { score, threshold, probability, return_period_s, mode, imputed, status, anomalous, last_sample };
-    this.assets.set(asset.name, { ...asset, ...now });
+    const { findings = [], frozen = asset.frozen } = verdict;
+    this.assets.set(asset.name, { ...asset, ...now, findings, frozen });
     this.extendSpark(asset.name, { time: Date.parse(verdict.time), score });
   }
 

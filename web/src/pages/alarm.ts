@@ -2,12 +2,12 @@
 
 import { html, nothing, type TemplateResult } from "lit-html";
 import { api, failureText } from "../api/client";
-import type { AlarmDetail, LiveEvent } from "../api/types";
+import type { AlarmDetail, Assessment, LiveEvent } from "../api/types";
 import type { App, Page } from "../app";
 import { alarmTimes, expectationText } from "../parts/alarm-bits";
 import { shareBar } from "../parts/bars";
 import { alarmIcon } from "../parts/icons";
-import { assetHref } from "../router";
+import { alarmHref, assetHref } from "../router";
 import { messageAfterAsset, PRIORITY_NAMES, priorityOf, stateText } from "../words/alarm";
 import { deviationText, shareText } from "../words/number";
 import { clockTime } from "../words/time";
@@ -71,6 +71,7 @@ class AlarmPage implements Page {
               (c) => html`<li>
                 <span class="tag">${c.tag}</span><span class="share">${shareText(c.share)}</span>
                 ${shareBar(c.share, true)}
+                ${c.finding ? html`<small>${c.finding.text}</small>` : nothing}
                 <small>${deviationText(c.value, c.expected, c.unit)} (${expectationText(c.value, c.expected, c.unit)})</small>
               </li>`,
             )}
@@ -79,7 +80,9 @@ class AlarmPage implements Page {
         <section class="panel" aria-label="Times">
           <h2>Times</h2>
           ${alarmTimes(this.app, alarm)} ${alarm.acknowledged ? nothing : this.acknowledgement()}
+          ${this.assessment(alarm)}
         </section>
+        ${this.alike(alarm)}
       </div>
       ${this.journal(alarm)}
     </article>`;
@@ -97,6 +100,37 @@ class AlarmPage implements Page {
     </form>`;
   }
 
+  private assessment(alarm: AlarmDetail): TemplateResult {
+    const say = (said: Assessment) => (): void =>
+      void this.app.change(api.assess(this.id, said), `Alarm ${this.id} was not assessed.`);
+    const button = (said: Assessment, words: string): TemplateResult =>
+      html`<button aria-pressed=${alarm.assessment === said} data-testid="assess-${said}" @click=${say(said)}>${words}</button>`;
+    return html`<div class="assessment">
+      <p class="muted">Was it real? A nuisance, while it is active, is learned as normal.</p>
+      <div class="tabs" role="group" aria-label="Assessment">${button("real", "Real")}${button("nuisance", "Nuisance")}</div>
+    </div>`;
+  }
+
+  private alike(alarm: AlarmDetail): TemplateResult | typeof nothing {
+    const alike = alarm.alike ?? [];
+    if (alike.length === 0) return nothing;
+    const now = this.app.now();
+    return html`<section class="panel" aria-label="Looked like" data-testid="alike">
+      <h2>Looked like</h2>
+      <ul class="mini-alarms">
+        ${alike.map(
+          (past) => html`<li>
+            <span class="share">${shareText(past.similarity)}</span>
+            <div>
+              <a href=${alarmHref(past.id)}>${past.message}</a>
+              <small class="muted">${clockTime(Date.parse(past.raised_at), now)}${past.assessment === null ? nothing : `, ${past.assessment}`}</small>
+            </div>
+          </li>`,
+        )}
+      </ul>
+    </section>`;
+  }
+
   private journal(alarm: AlarmDetail): TemplateResult {
     const now = this.app.now();
     return html`<section class="panel scroll" aria-label="Journal">
@@ -107,7 +141,7 @@ class AlarmPage implements Page {
           ${alarm.journal.map(
             (entry) => html`<tr>
               <td class="nowrap">${clockTime(Date.parse(entry.time), now)}</td>
-              <td>${entry.transition}</td>
+              <td>${entry.transition.replace("_", " ")}</td>
               <td>${entry.by ?? "detector"}</td>
               <td>${entry.comment ?? ""}</td>
             </tr>`,

@@ -9,6 +9,7 @@ import { ackButton, expectationText } from "../parts/alarm-bits";
 import { modelCard } from "../parts/asset-facts";
 import { scoreBar, shareBar } from "../parts/bars";
 import { alarmIcon } from "../parts/icons";
+import { maintenanceBadge, maintenanceForm } from "../parts/maintenance";
 import { alarmHref } from "../router";
 import { byPriority, stateText } from "../words/alarm";
 import { deviationText, quantityText, scoreText, shareText, unitText, valueText } from "../words/number";
@@ -103,7 +104,9 @@ class AssetPage implements Page {
           </section>
           ${this.tagPanels()}
         </div>
-        <aside>${this.contributions(asset)} ${this.alarmPanel()} ${modelCard(asset, this.app.now())}</aside>
+        <aside>
+          ${this.contributions(asset)} ${this.alarmPanel()} ${maintenanceForm(this.app, asset)} ${modelCard(asset, this.app.now())}
+        </aside>
       </div>`;
   }
 
@@ -117,6 +120,10 @@ class AssetPage implements Page {
           <span class="state state-${asset.state}">${stateName(asset)}</span>
           ${asset.anomalous ? html`<span class="condition">▲ Above threshold</span>` : nothing}
         </p>
+        <p>
+          ${maintenanceBadge(asset.maintenance, now)}
+          ${asset.frozen ? html`<span class="badge" data-testid="frozen" title="It learns nothing while an alarm is active or someone works on the asset">Threshold frozen</span>` : nothing}
+        </p>
       </div>
       <div class="asset-score">
         <p>
@@ -125,6 +132,7 @@ class AssetPage implements Page {
           <span class="period">${returnPeriodText(asset.return_period_s)}</span>
         </p>
         ${scoreBar(asset.score, asset.threshold)}
+        ${findings(asset)}
       </div>
       <dl class="facts">
         <div><dt>Mode</dt><dd>${asset.mode ?? "–"}</dd></div>
@@ -275,6 +283,13 @@ class AssetPage implements Page {
     }
     this.app.invalidate();
   }
+}
+
+/** What is wrong, a sentence a tag. */
+function findings(asset: Asset): TemplateResult | typeof nothing {
+  const found = asset.findings ?? [];
+  if (found.length === 0) return nothing;
+  return html`<ul class="findings" data-testid="findings">${found.map((f) => html`<li>${f.text}</li>`)}</ul>`;
 }
 
 function key(mark: string, words: string): TemplateResult {

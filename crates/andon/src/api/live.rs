@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt, future::ready};
 use serde_json::{Value, json};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
-use super::{Api, alarms::alarm, assets::AssetItem, finding, sources::source};
+use super::{Api, alarms::alarm, assets::AssetItem, finding, sources::source, threshold::Standing};
 use crate::pipeline::live::LiveEvent;
 
 /// What happens, as it happens: events `verdict`, `asset`, `alarm`, `source`, and `missed` where the reader was too slow.
@@ -32,12 +32,14 @@ fn message(api: &Api, event: Result<LiveEvent, BroadcastStreamRecvError>) -> Opt
         Ok(LiveEvent::Asset(name)) => ("asset", serde_json::to_value(AssetItem::of(api.hub.board.asset(&name)?)).ok()?),
         Ok(LiveEvent::Source(name)) => ("source", source(&api.hub.board.source(&name)?)),
         Ok(LiveEvent::Verdict(v)) => {
-            let grid_s = api.hub.board.asset(&v.asset)?.config.grid.as_secs_f64();
+            let card = api.hub.board.asset(&v.asset)?;
+            let grid_s = card.config.grid.as_secs_f64();
             let mut body = serde_json::to_value(&*v).ok()?;
             body["anomalous"] = v.anomalous().into();
             body["return_period_s"] = v.return_period_s(grid_s).into();
             body["status"] = v.status.to_string().into();
             body["findings"] = finding::all(&v).into();
+            body["frozen"] = Standing::of(&card).frozen.into();
             ("verdict", body)
         }
     })

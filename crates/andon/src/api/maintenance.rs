@@ -25,7 +25,8 @@ const LONGEST_REASON: usize = 500;
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
     /// When it ends, by itself: RFC 3339 or epoch seconds, at most 31 days ahead. A time that has passed ends it now.
-    until: String,
+    #[serde(default)]
+    until: Option<String>,
     /// Why, kept in the journal of the asset's open alarms.
     #[serde(default)]
     reason: Option<String>,
@@ -34,7 +35,11 @@ pub(super) struct Request {
 impl Request {
     /// The order; none where it ends one.
     fn order(self, now: Timestamp) -> Result<Option<Maintenance>, Problem> {
-        let until = instant("until", Some(&self.until))?.unwrap_or(now);
+        let Some(until) = instant("until", self.until.as_deref())? else {
+            let text =
+                format!("until is missing: write when it ends, such as \"{}\"", now.after(Duration::from_secs(3600)));
+            return Err(Problem::bad_request(text));
+        };
         if until <= now {
             return Ok(None);
         }
@@ -103,7 +108,8 @@ mod tests {
     use super::*;
 
     fn order(until: &str, reason: &str) -> Result<Option<Maintenance>, String> {
-        let request = Request { until: until.to_owned(), reason: Some(reason.to_owned()) };
+        let until = Some(until.to_owned()).filter(|text| !text.is_empty());
+        let request = Request { until, reason: Some(reason.to_owned()) };
         request.order(Timestamp::from_secs(1_000_000)).map_err(|problem| problem.detail)
     }
 
@@ -121,6 +127,9 @@ mod tests {
         "##);
         insta::assert_snapshot!(order("1003600", "  ").unwrap_err(), @r##"
         reason is missing: say what is done, such as "belt is changed"
+        "##);
+        insta::assert_snapshot!(order("", "belt").unwrap_err(), @r##"
+        until is missing: write when it ends, such as "1970-01-12T14:46:40Z"
         "##);
         insta::assert_snapshot!(order("tomorrow", "belt").unwrap_err(), @r##"
         until: `tomorrow` is not a time: write RFC 3339 (2026-11-23T20:39:00Z) or seconds since the epoch (1795466340.25)

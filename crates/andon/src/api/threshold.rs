@@ -16,7 +16,7 @@ use crate::pipeline::board::AssetCard;
 #[derive(Debug, Serialize)]
 pub(super) struct Standing {
     base: Option<Base>,
-    frozen: bool,
+    pub(super) frozen: bool,
 }
 
 impl Standing {
@@ -26,9 +26,9 @@ impl Standing {
     }
 }
 
-/// An asset's threshold and the last notable changes of it, oldest first.
+/// Where an asset's threshold wants to stand (`wanted`) and may (`score`), and its last notable changes, oldest first.
 #[utoipa::path(get, path = "/assets/{asset}/threshold", tag = "assets", params(("asset" = String, Path)),
-    responses((status = 200, description = "`{threshold, base: {wanted, score}, frozen, items: [{time, place, from, to, why}]}`"),
+    responses((status = 200, description = "`{base: {wanted, score}, frozen, items: [{time, place, from, to, why}]}`"),
         (status = 404, body = Problem)))]
 pub(super) async fn one(State(api): State<Api>, Path(asset): Path<String>) -> Result<Json<Value>, Problem> {
     shown(&api, &asset)
@@ -50,6 +50,5 @@ fn shown(api: &Api, asset: &str) -> Result<Json<Value>, Problem> {
     };
     let items: Vec<&Entry> = learned.threshold.journal().collect();
     let Standing { base, frozen } = Standing::of(&card);
-    let threshold = card.verdict.as_ref().map(|v| v.threshold);
-    Ok(Json(json!({ "threshold": threshold, "base": base, "frozen": frozen, "items": items, "next_cursor": null })))
+    Ok(Json(json!({ "base": base, "frozen": frozen, "items": items, "next_cursor": null })))
 }

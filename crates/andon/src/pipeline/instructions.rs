@@ -43,14 +43,27 @@ pub(super) enum Instruction {
 
 /// The task.
 pub(super) struct Instructions {
-    pub(super) hub: Hub,
-    pub(super) ua: UaServer,
-    pub(super) detection: Detection,
-    pub(super) lifecycle: Lifecycle,
-    pub(super) plan: Plan,
+    hub: Hub,
+    ua: UaServer,
+    detection: Detection,
+    lifecycle: Lifecycle,
+    plan: Plan,
 }
 
 impl Instructions {
+    /// Takes up the maintenance that was in force when the process last stopped.
+    pub(super) async fn restored(
+        hub: Hub,
+        ua: UaServer,
+        detection: Detection,
+        lifecycle: Lifecycle,
+    ) -> Result<Self, StoreError> {
+        let plan = Plan::restored(&hub.store, hub.config.assets.iter().map(|a| &a.name)).await?;
+        let mut restored = Self { hub, ua, detection, lifecycle, plan };
+        restored.look().await;
+        Ok(restored)
+    }
+
     /// Runs until it is cancelled.
     pub(super) async fn run(mut self, mut instructions: mpsc::Receiver<Instruction>) {
         let cancel = self.lifecycle.token();
@@ -93,7 +106,7 @@ impl Instructions {
     }
 
     /// Takes up what has begun or ended since it was last looked.
-    pub(super) async fn look(&mut self) {
+    async fn look(&mut self) {
         let now = self.hub.clock.now();
         for card in self.hub.board.assets() {
             let due = self.plan.due(&card, now);
@@ -147,10 +160,8 @@ mod tests {
 
     async fn task(bench: &Bench) -> Instructions {
         let (detection, _) = Detection::start(&bench.hub.config.assets).unwrap();
-        let assets = bench.hub.config.assets.iter().map(|a| &a.name);
-        let plan = Plan::restored(&bench.hub.store, assets).await.unwrap();
         let (hub, ua, lifecycle) = (bench.hub.clone(), bench.ua.clone(), bench.lifecycle.clone());
-        Instructions { hub, ua, detection, lifecycle, plan }
+        Instructions::restored(hub, ua, detection, lifecycle).await.unwrap()
     }
 
     fn state(bench: &Bench) -> (AssetState, Ne107) {
@@ -168,7 +179,6 @@ mod tests {
         bench.hub.board.update("Mixer", |card| card.maintenance = None);
 
         let mut after = task(&bench).await;
-        after.look().await;
         assert_eq!(state(&bench), (AssetState::Maintenance, Ne107::CheckFunction));
         bench.clock.advance(Duration::from_secs(60));
         after.look().await;
@@ -183,7 +193,7 @@ mod tests {
         let mut before = task(&bench).await;
         before.maintain(&mixer(), Some(order), "ann").await.unwrap();
         before.maintain(&mixer(), None, "ann").await.unwrap();
-        task(&bench).await.look().await;
+        task(&bench).await;
         assert_eq!(state(&bench).0, AssetState::NoData);
     }
 

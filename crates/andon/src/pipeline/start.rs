@@ -26,7 +26,6 @@ use super::{
     ingest::{self, Ingest},
     instructions::{self, Instructions},
     live::LiveFeed,
-    maintenance::Plan,
     publish,
     training::{StoredError, Trainer, Training, install, model_card, stored},
 };
@@ -82,10 +81,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
         restore_model(&hub, &detection, lifecycle, asset).await?;
         publish::state(&hub, &ua, &asset.name);
     }
-    let plan = Plan::restored(&store, config.assets.iter().map(|a| &a.name)).await?;
-    let (detecting, living) = (detection.clone(), lifecycle.clone());
-    let mut told = Instructions { hub: hub.clone(), ua: ua.clone(), detection: detecting, lifecycle: living, plan };
-    told.look().await;
+    let told = Instructions::restored(hub.clone(), ua.clone(), detection.clone(), lifecycle.clone()).await?;
     lifecycle.spawn(told.run(instructions));
     let trainer = Trainer {
         hub: hub.clone(),

@@ -4,6 +4,7 @@
 //! store before anybody is told of it. It waits for the main database only, never for a model or a busy historian.
 //!
 //! * Here: the task and its conditions. `occurrence`: what an alarm says. `late`: rows that came after their time.
+//! * `trouble`: sources that are away, and models that do not judge or no longer fit.
 //! * `operator`: what people do with an alarm.
 
 mod late;
@@ -11,6 +12,7 @@ mod occurrence;
 mod operator;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -35,11 +37,6 @@ use super::{
 use crate::config::AssetConfig;
 use late::Late;
 use occurrence::{NEW, Occurrence};
-
-/// A source must be away this long before it is an alarm: a PLC that restarts is back by then.
-const TROUBLE_ON_DELAY: Duration = Duration::from_secs(10);
-/// An asset with a model and data must be judged at least this often, or every ten windows where those are further apart.
-const SILENCE: Duration = Duration::from_secs(20);
 
 /// What the alarm task is told.
 pub(super) enum Message {
@@ -164,57 +161,6 @@ impl Alarms {
 
     fn is_active(&self, asset: &AssetName, condition: &Condition) -> bool {
         self.points.get(&(asset.clone(), condition.clone())).is_some_and(|point| point.state.active())
-    }
-
-    /// Looks at what sends nothing: sources that are away, and models that do not judge.
-    async fn watch(&mut self) {
-        let assets = self.hub.config.assets.clone();
-        for asset in &assets {
-            if self.heard.contains(&asset.name) {
-                let mut lost = self.lost.iter().filter(|((name, _), _)| *name == asset.name);
-                let trouble = lost.next().map(|((_, source), why)| format!("no data from {source}: {why}"));
-                self.trouble(asset, Condition::Source, trouble).await;
-            }
-            let trouble = self.silence(asset).or_else(|| self.misfit(asset));
-            self.trouble(asset, Condition::Model, trouble).await;
-        }
-    }
-
-    /// Why an asset with a model and data has had no verdict for long; none where it has.
-    fn silence(&self, asset: &AssetConfig) -> Option<String> {
-        let card = self.hub.board.asset(&asset.name)?;
-        let (judged_at, true) = (card.judged_at?, card.connected && card.model.is_some()) else { return None };
-        let patience = SILENCE.max(asset.grid * (10 * asset.window.stride as u32));
-        if self.hub.clock.now().since(judged_at) <= patience {
-            return None;
-        }
-        let why = card.silence.unwrap_or_else(|| "no tag has a value that could be judged".to_owned());
-        let news = self.hub.board.update(&asset.name, |card| {
-            card.verdict = None;
-            card.silence.replace(why.clone()).is_none()
-        });
-        if news == Some(true) {
-            publish::state(&self.hub, &self.ua, &asset.name);
-        }
-        Some(format!("not judged: {why}"))
-    }
-
-    /// That an asset's model no longer fits; none where it does.
-    fn misfit(&self, asset: &AssetConfig) -> Option<String> {
-        match self.hub.board.asset(&asset.name)?.drift? {
-            DriftState::NoLongerFits(event) => Some(event.to_string()),
-            DriftState::Fits | DriftState::Raised { .. } => None,
-        }
-    }
-
-    /// Steps a condition that is on or off.
-    async fn trouble(&mut self, asset: &AssetConfig, condition: Condition, trouble: Option<String>) {
-        let now = self.hub.clock.now();
-        let settings = AlarmSettings { on_delay: TROUBLE_ON_DELAY, off_delay: Duration::ZERO, hysteresis: 0.0 };
-        let level = if trouble.is_some() { 1.0 } else { 0.0 };
-        let input = Input::Level { time: now, level, threshold: 0.5 };
-        let describe = |_: &AssetConfig| Occurrence::of_trouble(trouble.unwrap_or_default());
-        self.advance(asset, condition, &settings, input, now, describe).await;
     }
 
     /// Steps one condition, and writes and tells what came of it.

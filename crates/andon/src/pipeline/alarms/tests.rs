@@ -4,7 +4,7 @@ use andon_plant::Mode;
 use andon_scoring::DriftEvent;
 use andon_store::AlarmQuery;
 
-use super::*;
+use super::{trouble::TROUBLE_ON_DELAY, *};
 use crate::pipeline::{
     maintenance::Maintenance,
     support::{Bench, bench, finding, mixer, verdict},

@@ -3,6 +3,10 @@
 //! Its input queue is bounded. Ingest never waits for it: where the queue is full the batch is stored but not judged,
 //! counted and logged once an episode. Its output queue is bounded too; the detector waits for the publisher, which
 //! waits for nothing but the store.
+//!
+//! * Here: what it is given, what it says, and its queue. `watched`: one asset's detector and where it stands.
+
+mod watched;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,6 +25,7 @@ use andon_scoring::DriftState;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::AssetConfig;
+use watched::Watched;
 
 /// Batches that wait to be judged.
 const QUEUE: usize = 4096;
@@ -28,8 +33,6 @@ const QUEUE: usize = 4096;
 const OUTPUT_QUEUE: usize = 1024;
 /// How far rows lag behind a heartbeat, so that samples on their way are not overtaken by the news that nothing changed.
 const HEARTBEAT_LAG: Duration = Duration::from_secs(5);
-/// How far rows lag behind the newest sample at the most, because one row's values may come in two responses.
-const LATENESS: Duration = Duration::from_secs(1);
 
 /// What the detector thread is given.
 pub enum Input {
@@ -159,68 +162,6 @@ impl Detection {
     }
 }
 
-/// One asset's detector and where it stands.
-struct Watched {
-    detector: Detector,
-    index: HashMap<TagName, usize>,
-    begun: bool,
-    newest: Timestamp,
-    lateness: Duration,
-    /// Verdicts up to here have been published before a restart.
-    published: Option<Timestamp>,
-    /// What had been learned after the last published row: rows judged again only fill windows and teach nothing.
-    kept: Option<Box<Learned>>,
-}
-
-impl Watched {
-    fn new(asset: &AssetConfig) -> Self {
-        let tags: Vec<_> = asset.tags.iter().map(|t| t.tag.clone()).collect();
-        let index = tags.iter().enumerate().map(|(ix, t)| (t.name.clone(), ix)).collect();
-        let detector = Detector::new(asset.name.clone(), tags, asset.detector());
-        let lateness = asset.grid.min(LATENESS);
-        Self { detector, index, begun: false, newest: Timestamp::default(), lateness, published: None, kept: None }
-    }
-
-    /// Pushes samples of this asset; the first live batch sets where rows begin.
-    fn push<'a>(&mut self, samples: impl Iterator<Item = (&'a TagName, Sample)> + Clone) {
-        if !self.begun {
-            let newest = samples.clone().filter(|(_, s)| !s.status.is_bad()).map(|(_, s)| s.time).max();
-            let Some(newest) = newest else { return };
-            self.detector.begin(newest);
-            self.begun = true;
-        }
-        for (tag, sample) in samples {
-            if let Some(ix) = self.index.get(tag) {
-                self.detector.push(*ix, sample);
-                self.newest = self.newest.max(sample.time);
-            }
-        }
-    }
-
-    /// Judges every row before `watermark`; `late` ones were not heard in their time.
-    fn judge(&mut self, watermark: Timestamp, late: bool, outputs: &mpsc::Sender<Output>, asset: &AssetName) {
-        while let Some(step) = self.detector.step(watermark, late) {
-            let output = match step {
-                Ok(step) => match step.verdict {
-                    Some(verdict) if Some(verdict.time) > self.published => {
-                        let (drift, learned) = (self.detector.drift(), self.detector.learned().map(Arc::new));
-                        Output::Verdict(Box::new(Judged { verdict, drift, learned }))
-                    }
-                    Some(_) => {
-                        self.kept.iter().for_each(|kept| self.detector.restore(Learned::clone(kept)));
-                        continue;
-                    }
-                    None => continue,
-                },
-                Err(e) => Output::Failed { asset: asset.clone(), message: e.to_string() },
-            };
-            if outputs.blocking_send(output).is_err() {
-                return;
-            }
-        }
-    }
-}
-
 fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &mpsc::Sender<Output>) {
     match input {
         Input::Samples(batch) => live(detectors, &batch, outputs),
@@ -236,7 +177,7 @@ fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &m
         Input::Replay { asset, samples, published, learned } => {
             let Some(watched) = detectors.get_mut(&asset) else { return };
             (watched.published, watched.kept) = (published, learned);
-            replay(watched, &asset, &samples, outputs);
+            watched.replay(&asset, &samples, outputs);
         }
         Input::Install { asset, artifact, done } => {
             let Some(watched) = detectors.get_mut(&asset) else { return };
@@ -270,16 +211,5 @@ fn live(detectors: &mut HashMap<AssetName, Watched>, batch: &[TagSample], output
             watched.push(samples.into_iter());
             watched.judge(watched.newest.before(watched.lateness), false, outputs, asset);
         }
-    }
-}
-
-fn replay(watched: &mut Watched, asset: &AssetName, samples: &[TagSample], outputs: &mpsc::Sender<Output>) {
-    for sample in samples {
-        if !watched.begun {
-            watched.detector.begin(sample.sample.time);
-            watched.begun = true;
-        }
-        watched.judge(sample.sample.time, true, outputs, asset);
-        watched.push(std::iter::once((&sample.key.tag, sample.sample)));
     }
 }
