@@ -20,8 +20,14 @@ pub(crate) struct Evidence {
     habits: Vec<TagHabits>,
     /// The time between two rows.
     step: Duration,
-    /// Values and what was expected, one a tag; NaN where a value was made up.
-    rows: VecDeque<(Vec<f64>, Vec<f64>)>,
+    rows: VecDeque<Seen>,
+}
+
+/// One row, one number a tag.
+struct Seen {
+    /// NaN where it was made up.
+    values: Vec<f64>,
+    expected: Vec<f64>,
 }
 
 impl Evidence {
@@ -34,7 +40,7 @@ impl Evidence {
         let newest = window.rows - 1;
         let cells = window.row(newest).iter().zip(window.row_fill(newest));
         let values = cells.map(|(value, fill)| if fill.is_imputed() { f64::NAN } else { *value }).collect();
-        self.rows.push_back((values, expected.to_vec()));
+        self.rows.push_back(Seen { values, expected: expected.to_vec() });
         while self.rows.len() > ROWS {
             self.rows.pop_front();
         }
@@ -54,10 +60,9 @@ impl Evidence {
     }
 
     fn finding(&self, ix: usize, tag: &Tag, judgement: &Judgement, scorer: &Scorer) -> Option<TagFinding> {
-        let column = |of: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| -> Vec<f64> {
-            self.rows.iter().map(|row| of(row).get(ix).copied().unwrap_or(f64::NAN)).collect()
-        };
-        let (values, expected) = (column(|row| &row.0), column(|row| &row.1));
+        let at = |row: &[f64]| row.get(ix).copied().unwrap_or(f64::NAN);
+        let rows = self.rows.iter().map(|row| (at(&row.values), at(&row.expected)));
+        let (values, expected): (Vec<f64>, Vec<f64>) = rows.unzip();
         let (scale, habits) = (*scorer.tags()?.tags().get(ix)?, *self.habits.get(ix)?);
         let others = others_deviate(&judgement.contributions, ix);
         let rows = TagRows { values: &values, expected: &expected, scale, range: tag.range, habits, others };

@@ -151,7 +151,7 @@ mod tests {
                 let at = [0.0, 6.0, -6.0][i / 100 % 3];
                 let noisy = |j: usize| {
                     let noise: f64 = StandardNormal.sample(&mut rng);
-                    noise * 0.5 + if j % 2 == 0 { at } else { at * at / 6.0 }
+                    noise * 0.5 + if j.is_multiple_of(2) { at } else { at * at / 6.0 }
                 };
                 row((0..8).map(noisy).collect(), i == 0)
             })
