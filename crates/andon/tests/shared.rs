@@ -44,7 +44,10 @@ fn a_closed_valve_on_a_third_party_server_becomes_an_alarm() {
     let (columns, rows) = skab();
     let (first, _) = fault(&rows);
     let model = dir.path().join("model");
-    fs::write(dir.path().join("model.toml"), "grid = \"1s\"\nwindow = { rows = 60, stride = 1 }\n").unwrap();
+    // The alarm of the configuration: what is learned stands still while it is active, offline too.
+    let alarm = "alarm = { on_delay = \"3s\", off_delay = \"10s\", hysteresis = 0.5 }\n";
+    let text = format!("grid = \"1s\"\nwindow = {{ rows = 60, stride = 1 }}\n{alarm}");
+    fs::write(dir.path().join("model.toml"), text).unwrap();
     let train = shared("data/skab/valve1_1/train.csv.gz").display().to_string();
     let (code, out, err) = andon(&["fit", "--csv", &train, "--model", "model", "--config", "model.toml"], dir.path());
     assert_eq!(code, 0, "{out}{err}");
