@@ -141,7 +141,8 @@ impl Judge {
         let threshold = self.learned.threshold.observe(&row);
         let input = Input::Level { time, level: said.score, threshold };
         self.learned.alarm = step(&settings.alarm, self.learned.alarm, input).0;
-        if !self.learned.threshold.is_frozen() {
+        // What is held and not frozen may be learned from: it was called normal, or has lasted too long to be anything else.
+        if !self.learned.threshold.is_frozen() && (held || said.score < threshold) {
             self.scorer.follow();
         }
         if let Some(event) = self.learned.drift.observe(time, said.score, arrival.held) {

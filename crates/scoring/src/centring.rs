@@ -12,28 +12,40 @@ const REACH: f64 = 20.0;
 /// [`ScorerSettings::follow`](crate::ScorerSettings)), so that hours of a fault hardly move it, and not at all while the
 /// detector holds still.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Centring(Vec<f64>);
+pub(crate) struct Centring {
+    /// How far each has drifted.
+    drift: Vec<f64>,
+    /// The mean of each in calibration: a skewed residual's is not its median, which is 0.
+    usual: Vec<f64>,
+}
 
 impl Centring {
-    pub(crate) fn new(tags: usize) -> Self {
-        Self(vec![0.0; tags])
+    /// No drift yet, from what the residuals were in calibration (n rows; NaN where nothing was measured).
+    pub(crate) fn new(scaled: &[Vec<f64>], tags: usize) -> Self {
+        let mean = |tag: usize| {
+            let seen = scaled.iter().map(|row| row[tag]).filter(|z| z.is_finite());
+            let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), z| (sum + z, count + 1.0));
+            sum / f64::max(count, 1.0)
+        };
+        Self { drift: vec![0.0; tags], usual: (0..tags).map(mean).collect() }
     }
 
     /// Residuals in scales, less the drift.
     pub(crate) fn centred(&self, z: &[f64]) -> Vec<f64> {
-        z.iter().zip(&self.0).map(|(z, drift)| z - drift).collect()
+        z.iter().zip(&self.drift).map(|(z, drift)| z - drift).collect()
     }
 
     /// Learns from residuals in scales less the drift as it stands; `weight` is that of one row.
     pub(crate) fn follow(&mut self, centred: &[f64], weight: f64) {
-        for (drift, z) in self.0.iter_mut().zip(centred).filter(|(_, z)| z.is_finite()) {
-            *drift = (*drift + weight * z).clamp(-REACH, REACH);
+        let seen = self.drift.iter_mut().zip(&self.usual).zip(centred).filter(|(_, z)| z.is_finite());
+        for ((drift, usual), z) in seen {
+            *drift = (*drift + weight * (z - usual)).clamp(-REACH, REACH);
         }
     }
 
     /// The drift of each tag, in scales.
     pub(crate) fn drift(&self) -> &[f64] {
-        &self.0
+        &self.drift
     }
 }
 
@@ -43,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_step_is_followed_slowly_and_not_without_end() {
-        let mut centring = Centring::new(2);
+        let mut centring = Centring::new(&[], 2);
         let follow = |it: &mut Centring, rows: usize, z: [f64; 2]| {
             (0..rows).for_each(|_| it.follow(&it.clone().centred(&z), 0.001));
         };
@@ -52,5 +64,15 @@ mod tests {
         assert_eq!(centring.drift()[1], 0.0);
         follow(&mut centring, 100_000, [100.0, -100.0]);
         assert_eq!(centring.drift(), [REACH, -REACH]);
+    }
+
+    #[test]
+    fn a_skewed_residual_that_stays_as_it_was_has_not_drifted() {
+        let rows: Vec<Vec<f64>> = (0..100).map(|i| vec![if i % 4 == 0 { 4.0 } else { 0.0 }]).collect();
+        let mut centring = Centring::new(&rows, 1);
+        for row in rows.iter().cycle().take(10_000) {
+            centring.follow(&centring.clone().centred(row), 0.001);
+        }
+        assert!(centring.drift()[0].abs() < 0.02, "{centring:?}");
     }
 }

@@ -22,12 +22,12 @@ pub(crate) struct Opinion {
 
 /// The combined score of one row, in decades; it has no calibration of its own yet.
 ///
-/// All p-values, of each method, scale and reconstructor, have a harmonic mean (Wilson 2019, PNAS 116:1195), which is valid
-/// for small p however they depend on each other. Alone it is a poor judge: the smallest p is most often that of the longest
+/// All p-values, of each method, scale and reconstructor, have a harmonic mean (Wilson 2019, PNAS 116:1195), which dependence
+/// moves by no more than a factor. Alone it is a poor judge: the smallest p is most often that of the longest
 /// scale, which still sees an anomaly an hour after it has ended (mean VUS-PR over five data sets .745). So the point-wise and
-/// the contextual error over the scale `lead` go first, by the geometric mean of their p over all reconstructors (times e it
-/// is valid however they depend; Vovk and Wang 2020, Biometrika 107:791), and the others may raise their score by at most
-/// half a decade (.848).
+/// the contextual error over the scale `lead` go first, by the geometric mean of their p over all reconstructors (valid
+/// times e; Vovk and Wang 2020, Biometrika 107:791), and the others may raise their score by at most
+/// half a decade (.848). The factors do not matter: the combined score is calibrated again.
 pub(crate) fn combined(opinions: &[Opinion], lead: usize) -> f64 {
     let all: Vec<f64> = opinions.iter().map(|o| o.ln_p).collect();
     let others = harmonic_score(&all);

@@ -54,8 +54,8 @@ pub struct DriftSettings {
     /// How far above the level followed so far is up, in units of the score. By 0.25, a score of 3 comes 12 times as often
     /// as it should.
     pub slack: f64,
-    /// Up to which level a gradual drift is followed. At 0.7, the adaptive threshold (mean and 4 deviations) has reached
-    /// its cap of 3.5 and keeps up no longer.
+    /// Up to which level a gradual drift is followed. At 0.7, a score of 3 comes some fourteen times as
+    /// often as it should, and following would hide it.
     pub follow_to: f64,
 }
 

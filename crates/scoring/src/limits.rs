@@ -65,8 +65,9 @@ impl TagLimits {
     ///
     /// What matters is not shrunk by the limit. The limit says which deviations people act upon, not that the first part
     /// of one is harmless: the operator is told how far the tag is from expected, and a score of half that distance
-    /// would rank it below tags that are less far off. The step from 0 to the limit is wanted. Calibration rows must go
-    /// through the same limits, or p would be the chance of something else.
+    /// would rank it below tags that are less far off. The step from 0 to the limit is wanted. Calibration rows do
+    /// not go through limits: a tag that never went beyond its own in normal operation would have no scale, and a limit may be
+    /// changed without a new fit. A limit can so only make a row more usual than p says.
     pub fn apply(&self, residual: f64) -> f64 {
         let other_way = match self.direction {
             Direction::Both => false,

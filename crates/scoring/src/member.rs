@@ -64,7 +64,7 @@ impl Member {
         });
         let said = said.collect();
         let tails = tails(&values, &measures, placed, &(0..0));
-        let centring = Centring::new(tags.tags().len());
+        let centring = Centring::new(&scaled, tags.tags().len());
         let usual = UsualTerms::fit(&scaled, placed.places, placed.pooling.places);
         let (recent, newest) = Default::default();
         let it = Self { tags, centring, methods, scales: scales.to_vec(), tails, usual, recent, newest };

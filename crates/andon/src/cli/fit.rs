@@ -87,6 +87,8 @@ fn report(m: &Manifest, folder: &Path) {
     println!("window     {} rows, {} s apart", m.model.rows, m.grid_us as f64 / 1e6);
     println!("weights    {}", m.model.parameters);
     println!("calibrated on {} rows", m.calibration_rows);
+    let base = m.threshold.base();
+    println!("threshold  {:.2}; its budget, cost or score asks for {:.2}", base.score, base.wanted);
     for challenger in &m.challengers {
         let (name, ratio) = (challenger.kind.name(), challenger.residual_ratio);
         println!("challenger {name}: {ratio:.2} times its residuals on those rows, which are normal");

@@ -164,7 +164,9 @@ fn threshold(fitted: &Fitted, step: Duration, settings: &FitSettings) -> Result<
 
 /// How each tag behaves in the recording.
 fn habits(all: &[Series], tags: usize) -> Vec<TagHabits> {
-    let values: Vec<f64> = all.iter().flat_map(|s| &s.rows).flat_map(|row| row.values.iter().copied()).collect();
+    let rows = all.iter().flat_map(|s| &s.rows);
+    let cells = rows.flat_map(|row| row.values.iter().zip(&row.fill));
+    let values: Vec<f64> = cells.map(|(value, fill)| if fill.is_imputed() { f64::NAN } else { *value }).collect();
     TagHabits::of_rows(&values, tags)
 }
 
@@ -290,7 +292,8 @@ impl Fitting<'_> {
             last = Some(time);
             match model.expect(&window, (!segment_start).then_some(settings.window.stride.max(1))) {
                 Ok(expectation) => rows.push(HeldOutRow {
-                    residual: residual(&window, &expectation.expected, &settings.limits),
+                    // Without its limits: a tag that never went beyond them in normal operation has a scale all the same.
+                    residual: residual(&window, &expectation.expected, &[]),
                     usable: usable(&window, settings.mode_tag),
                     values: mode_values(&window, self.tags),
                     given_mode: settings.mode_tag.and_then(|ix| given_mode(&window, ix)),

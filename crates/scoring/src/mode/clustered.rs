@@ -17,7 +17,7 @@ use crate::{
 const OUTSIDE_SHARE: f64 = 0.001;
 /// Off the space of the values, rounding alone is this far from it, in squared standard deviations.
 const ROUNDING: f64 = 1e-6;
-/// Rows that are enough to find modes in; of more, every so-manieth is taken.
+/// Rows that are enough to find modes in; of more, some are taken at even distances.
 const ENOUGH_ROWS: usize = 2_000;
 /// A cluster with no more than this share of the rows, and left soon each time, is the way from one mode to another.
 const TRANSITION_SHARE: f64 = 0.15;
