@@ -44,14 +44,14 @@ pub(crate) struct MemberParams<'a> {
 }
 
 impl Member {
-    /// Fits to `residuals` (n x d in the tags' units, NaN where nothing was measured). Also returns what it says of each of
+    /// Fits to `residuals` (n x d in the tags' units, NaN where nothing was measured) with their scales. Also returns what it says of each of
     /// those rows.
     pub(crate) fn fit(
         residuals: &[Vec<f64>],
+        tags: TagScales,
         params: &MemberParams<'_>,
     ) -> Result<(Self, Vec<Vec<Opinion>>), GmmError> {
         let MemberParams { scales, placed, likelihood } = params;
-        let tags = TagScales::fit(residuals, residuals[0].len());
         let scaled: Vec<Vec<f64>> = residuals.iter().map(|r| tags.bent(r)).collect();
         let methods = Methods::fit(&scaled, placed.places, likelihood)?;
         let measures = Measure::all(scales);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The median absolute deviation of a normal distribution, as a share of its standard deviation.
-const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
+pub(crate) const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
 /// The scale is at least this share of the standard deviation: a tag that hardly ever moves has a median absolute
 /// deviation of nothing, and its every move would be a catastrophe.
 const SIGMA_SHARE: f64 = 0.3;

@@ -209,7 +209,7 @@ impl Scorer {
     }
 
     /// Learns the drift of the row that was judged last. It is not to be called while an alarm is active or the asset is
-    /// shelved or under maintenance, nor for a row that comes late.
+    /// under maintenance, nor for a row that comes late.
     pub fn follow(&mut self) {
         self.members.iter_mut().for_each(|member| member.follow(self.follow));
     }
@@ -243,11 +243,6 @@ impl Scorer {
     /// Clusters per exceedance of the score in normal operation.
     pub fn extremal_index(&self) -> f64 {
         self.combined.of(None).extremal_index()
-    }
-
-    /// How many reconstructors' residuals it judges.
-    pub fn reconstructors(&self) -> usize {
-        self.members.len()
     }
 
     fn conclude(&self, place: Place, opinions: &[Opinion], row: &Row<'_>) -> Judgement {
@@ -305,7 +300,7 @@ fn members(rows: &[CalibrationRow], params: &MemberParams<'_>) -> Result<(Vec<Me
         if tags.tags().iter().all(|t| t.scale == 0.0) {
             return Err(nothing_varies(rows));
         }
-        let (member, its) = Member::fit(&residuals, params)?;
+        let (member, its) = Member::fit(&residuals, tags, params)?;
         said.iter_mut().zip(its).for_each(|(all, its)| all.extend(its));
         members.push(member);
     }

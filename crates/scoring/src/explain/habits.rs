@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The median absolute deviation of a normal distribution, as a share of its standard deviation.
-const MAD_TO_SIGMA: f64 = 1.482_602_218_505_602;
+use crate::scale::MAD_TO_SIGMA;
 
 /// One tag in normal operation, in the tag's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
