@@ -76,6 +76,12 @@ pub(crate) fn fitted(seed: u64, asset: &str, mode_tag: ModeTag) -> anyhow::Resul
     Ok(fit(&stream(&normal), &normal.tags, &settings, &mut |_| ControlFlow::Continue(()))?)
 }
 
+/// The same artifact once more, for another recording.
+pub(crate) fn copy(artifact: &Artifact) -> anyhow::Result<Artifact> {
+    let manifest = artifact.manifest_json()?;
+    Ok(Artifact::from_parts("the fitted model".as_ref(), manifest.as_bytes(), artifact.weights())?)
+}
+
 /// A verdict, and whether the alarm was active after it.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,

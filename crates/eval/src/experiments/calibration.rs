@@ -1,7 +1,7 @@
 //! Whether a score means what it says: the share of fresh normal rows with at least that score.
 
 use super::Size;
-use crate::plant::{ASSETS, ModeTag, fitted, judged, recording};
+use crate::plant::{ASSETS, ModeTag, copy, fitted, judged, recording};
 
 /// Rows of one recording.
 const ROWS: usize = 50_000;
@@ -17,11 +17,11 @@ pub(super) fn run(size: Size) -> anyhow::Result<String> {
     let mut all = Vec::new();
     let mut alarms = (0usize, 0usize);
     for asset in ASSETS {
+        let artifact = fitted(11, asset, ModeTag::Known)?;
         let (mut scores, mut active) = (Vec::new(), 0);
         for number in 0..recordings {
-            let artifact = fitted(11, asset, ModeTag::Known)?;
             let test = recording(100 + number as u64, asset, ROWS, &[], ModeTag::Known)?;
-            for judged in judged(artifact, &test)?.into_iter().flatten() {
+            for judged in judged(copy(&artifact)?, &test)?.into_iter().flatten() {
                 scores.push(judged.verdict.score);
                 active += usize::from(judged.active);
             }
@@ -45,6 +45,9 @@ fn cell(scores: &[f64], score: i32) -> String {
     let rows = scores.iter().filter(|s| over(s)).count() as f64;
     let runs = (0..scores.len()).filter(|at| over(&scores[*at]) && (*at == 0 || !over(&scores[at - 1]))).count() as f64;
     let ratio = rows / scores.len().max(1) as f64 * 10f64.powi(score);
-    let reach = 1.96 / runs.max(1.0).sqrt();
+    if runs == 0.0 {
+        return "no run".to_owned();
+    }
+    let reach = 1.96 / runs.sqrt();
     format!("{ratio:.2} ({:.2} to {:.2}, {runs} runs)", ratio * (1.0 - reach).max(0.0), ratio * (1.0 + reach))
 }

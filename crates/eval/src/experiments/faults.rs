@@ -6,7 +6,7 @@ use andon_plant::TagKind;
 use andon_simulator::{FaultKind, Recording, ScheduledFault, plant::MODE_TAG};
 
 use super::Size;
-use crate::plant::{ASSETS, Judged, ModeTag, fitted, judged, recording};
+use crate::plant::{ASSETS, Judged, ModeTag, copy, fitted, judged, recording};
 
 /// Sizes, in units of the tag's deviation within an operating mode.
 const SIZES: [f64; 6] = [0.5, 1.0, 2.0, 3.0, 4.0, 5.0];
@@ -28,12 +28,12 @@ struct Tally {
 pub(super) fn run(size: Size) -> anyhow::Result<String> {
     let mut tallies: BTreeMap<(FaultKind, usize), Tally> = BTreeMap::new();
     for asset in ASSETS {
-        let artifact_of = || fitted(11, asset, ModeTag::Known);
+        let artifact = fitted(11, asset, ModeTag::Known)?;
         for seed in 0..size.pick(1, 4) {
             let schedule = schedule(asset, seed)?;
             let rows = EVERY * (schedule.len() + 2);
             let test = recording(500 + seed, asset, rows, &schedule, ModeTag::Known)?;
-            let said = judged(artifact_of()?, &test)?;
+            let said = judged(copy(&artifact)?, &test)?;
             for fault in &schedule {
                 let number = SIZES.iter().position(|s| Some(*s) == fault.magnitude.map(f64::abs)).unwrap_or(0);
                 count(tallies.entry((fault.kind, number)).or_default(), fault, &test, &said);
