@@ -141,7 +141,7 @@ impl Detector {
         Some(verdict.map(|verdict| Step { time, verdict }))
     }
 
-    /// Learns nothing while it is held: the asset is shelved or under maintenance.
+    /// Learns nothing while it is held: the asset is under maintenance.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
     }

@@ -43,7 +43,7 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct Arrival {
     /// After its time.
     pub(crate) late: bool,
-    /// While the asset is shelved or under maintenance.
+    /// While the asset is under maintenance.
     pub(crate) held: bool,
 }
 
@@ -132,7 +132,8 @@ impl Judge {
     /// The threshold for a row, which then teaches whatever may be taught: an anomaly, a late row and a row under maintenance
     /// teach nothing.
     fn learn(&mut self, time: Timestamp, said: &Judgement, settings: &DetectorSettings, arrival: Arrival) -> f64 {
-        let transition = said.mode == Mode::Transition;
+        // A mode that has a name already may still be settling.
+        let transition = said.mode == Mode::Transition || said.place == Some(self.scorer.modes().count());
         if arrival.late {
             return self.learned.threshold.in_force(said.place, transition);
         }

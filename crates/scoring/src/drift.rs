@@ -159,7 +159,7 @@ impl Drift {
 
     /// Takes a row's score; says so once when the model no longer fits.
     ///
-    /// `held` rows count neither for nor against: maintenance, a shelved asset, one that stands idle by plan. *Not* rows
+    /// `held` rows count neither for nor against: maintenance, an asset that stands idle by plan. *Not* rows
     /// with an active alarm, as the threshold has it: what is looked for is an alarm that does not end. Scores that are
     /// not finite are as if held. A gap in time counts for at most one block.
     pub fn observe(&mut self, time: Timestamp, score: f64, held: bool) -> Option<DriftEvent> {

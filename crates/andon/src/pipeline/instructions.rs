@@ -85,7 +85,8 @@ impl Instructions {
             }
             Instruction::Normal { asset } => {
                 tracing::info!(%asset, "an operator says that this is normal: it is learned from");
-                self.give(Input::Normal { asset }).await;
+                // Without a model, and when the process stops, there is nothing to learn.
+                drop(self.teach(&asset, |done| Input::Normal { asset: asset.clone(), done }).await);
             }
             Instruction::Revert { asset, by, reply } => drop(reply.send(self.revert(asset, &by).await)),
         }
@@ -130,13 +131,24 @@ impl Instructions {
     }
 
     async fn revert(&self, asset: AssetName, by: &str) -> Result<(), InstructionError> {
-        let (done, reverted) = oneshot::channel();
-        self.give(Input::Revert { asset: asset.clone(), done }).await;
-        let learned: Option<Arc<Learned>> = reverted.await.map_err(|_| InstructionError::Stopping)?;
-        let learned = learned.ok_or_else(|| InstructionError::NoModel(asset.clone()))?;
+        self.teach(&asset, |done| Input::Revert { asset: asset.clone(), done }).await?;
         tracing::info!(%asset, by, "the threshold is again as it was fitted");
-        self.hub.board.update(&asset, |card| card.learned = Some(learned));
-        publish::state(&self.hub, &self.ua, &asset);
+        Ok(())
+    }
+
+    /// Tells a detector what changes what it has learned; what it has then is kept for the next start and shown.
+    async fn teach(
+        &self,
+        asset: &AssetName,
+        input: impl FnOnce(oneshot::Sender<Option<Arc<Learned>>>) -> Input,
+    ) -> Result<(), InstructionError> {
+        let (done, taught) = oneshot::channel();
+        self.give(input(done)).await;
+        let learned = taught.await.map_err(|_| InstructionError::Stopping)?;
+        let learned = learned.ok_or_else(|| InstructionError::NoModel(asset.clone()))?;
+        publish::keep(&self.hub, asset, &learned).await;
+        self.hub.board.update(asset, |card| card.learned = Some(learned));
+        publish::state(&self.hub, &self.ua, asset);
         Ok(())
     }
 

@@ -48,10 +48,10 @@ pub(super) async fn kept_learned(store: &Store, asset: &str, version: &str) -> O
 /// Publishes until the detector thread has ended, and then tells the alarm task that there is no more to come.
 pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Output>, cancel: CancellationToken) {
     let mut kept: HashMap<AssetName, Timestamp> = HashMap::new();
+    let mut learned_of = HashMap::new();
     let mut batch = Vec::new();
     while outputs.recv_many(&mut batch, 256).await > 0 {
         let mut verdicts = Vec::new();
-        let mut learned_of = HashMap::new();
         for output in batch.drain(..) {
             match output {
                 Output::Verdict(judged) => {
@@ -73,11 +73,15 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
             tracing::error!("scores could not be stored: {e}");
         }
         let now = hub.clock.now();
-        learned_of.retain(|asset, _| kept.get(asset).is_none_or(|at| now.since(*at) >= KEEP_EVERY));
-        for (asset, learned) in learned_of {
+        let due = |asset: &AssetName, _: &mut _| kept.get(asset).is_none_or(|at| now.since(*at) >= KEEP_EVERY);
+        let due: Vec<(AssetName, Arc<Learned>)> = learned_of.extract_if(due).collect();
+        for (asset, learned) in due {
             keep(&hub, &asset, &learned).await;
             kept.insert(asset, now);
         }
+    }
+    for (asset, learned) in learned_of {
+        keep(&hub, &asset, &learned).await;
     }
     if !cancel.is_cancelled() {
         tracing::error!("the detector thread has ended: nothing would be judged any more, so andon stops");
@@ -86,7 +90,8 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
     drop(hub.alarms.send(Message::Stop).await);
 }
 
-async fn keep(hub: &Hub, asset: &AssetName, learned: &Learned) {
+/// Keeps what was learned of an asset for the next start.
+pub(super) async fn keep(hub: &Hub, asset: &AssetName, learned: &Learned) {
     let Some(version) = hub.board.asset(asset).and_then(|card| card.model).map(|m| m.version) else { return };
     if let Err(e) = hub.store.put_state(&learned_key(asset), &Kept { version, learned }).await {
         tracing::error!(asset = %asset, "what was learned could not be kept: {e}");

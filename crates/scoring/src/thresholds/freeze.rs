@@ -1,4 +1,4 @@
-//! The freeze: while an alarm is active, or the asset is shelved or under maintenance, nothing teaches.
+//! The freeze: while an alarm is active, or the asset is under maintenance, nothing teaches.
 
 use std::time::Duration;
 

@@ -32,7 +32,7 @@ pub struct ThresholdSettings {
     pub reach: f64,
     /// How far below its base the threshold may fall. After an hour that is quieter than usual the usual is no anomaly.
     pub fall: f64,
-    /// The longest the threshold stands still because of an alarm, shelving or maintenance, in event time.
+    /// The longest the threshold stands still because of an alarm or maintenance, in event time.
     #[serde(rename = "freeze_s", with = "seconds")]
     pub freeze: Duration,
     /// How many times faster a row in transition teaches.

@@ -25,7 +25,7 @@ pub struct ThresholdRow {
     pub mode: Option<usize>,
     /// It is between two modes.
     pub transition: bool,
-    /// An alarm is active, or the asset is shelved or under maintenance.
+    /// An alarm is active, or the asset is under maintenance.
     pub held: bool,
 }
 

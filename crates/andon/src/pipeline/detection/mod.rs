@@ -76,6 +76,8 @@ pub enum Input {
     Normal {
         /// The asset.
         asset: AssetName,
+        /// Told what has been learned; none without a model.
+        done: oneshot::Sender<Option<Arc<Learned>>>,
     },
     /// An asset's threshold goes back to as it was fitted.
     Revert {
@@ -176,17 +178,21 @@ fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &m
         }
         Input::Replay { asset, samples, published, learned } => {
             let Some(watched) = detectors.get_mut(&asset) else { return };
-            (watched.published, watched.kept) = (published, learned);
+            watched.published = published;
+            // The rows that follow are late and teach nothing.
+            learned.into_iter().for_each(|learned| watched.detector.restore(*learned));
             watched.replay(&asset, &samples, outputs);
         }
         Input::Install { asset, artifact, done } => {
             let Some(watched) = detectors.get_mut(&asset) else { return };
-            watched.kept = None;
             // Nobody waiting for the answer is fine.
             drop(done.send(watched.detector.install(*artifact)));
         }
         Input::Hold { asset, held } => with(detectors, &asset, |detector| detector.hold(held)),
-        Input::Normal { asset } => with(detectors, &asset, Detector::assess_normal),
+        Input::Normal { asset, done } => with(detectors, &asset, |detector| {
+            detector.assess_normal();
+            drop(done.send(detector.learned().map(Arc::new)));
+        }),
         Input::Revert { asset, done } => with(detectors, &asset, |detector| {
             detector.revert_threshold();
             drop(done.send(detector.learned().map(Arc::new)));

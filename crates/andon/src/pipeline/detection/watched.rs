@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use andon_detect::{Detector, Learned};
+use andon_detect::Detector;
 use andon_plant::{AssetName, Sample, TagName, TagSample, Timestamp};
 use tokio::sync::mpsc;
 
@@ -21,8 +21,6 @@ pub(super) struct Watched {
     pub(super) lateness: Duration,
     /// Verdicts up to here have been published before a restart.
     pub(super) published: Option<Timestamp>,
-    /// What had been learned after the last published row: rows judged again only fill windows and teach nothing.
-    pub(super) kept: Option<Box<Learned>>,
 }
 
 impl Watched {
@@ -31,7 +29,7 @@ impl Watched {
         let index = tags.iter().enumerate().map(|(ix, t)| (t.name.clone(), ix)).collect();
         let detector = Detector::new(asset.name.clone(), tags, asset.detector());
         let lateness = asset.grid.min(LATENESS);
-        Self { detector, index, begun: false, newest: Timestamp::default(), lateness, published: None, kept: None }
+        Self { detector, index, begun: false, newest: Timestamp::default(), lateness, published: None }
     }
 
     /// Pushes samples of this asset; the first live batch sets where rows begin.
@@ -65,11 +63,8 @@ impl Watched {
                         let (drift, learned) = (self.detector.drift(), self.detector.learned().map(Arc::new));
                         Output::Verdict(Box::new(Judged { verdict, drift, learned }))
                     }
-                    Some(_) => {
-                        self.kept.iter().for_each(|kept| self.detector.restore(Learned::clone(kept)));
-                        continue;
-                    }
-                    None => continue,
+                    // Judged again only to fill the windows.
+                    Some(_) | None => continue,
                 },
                 Err(e) => Output::Failed { asset: asset.clone(), message: e.to_string() },
             };
