@@ -53,7 +53,7 @@ pub struct ModeSettings {
     /// Rows after a change of the mode tag that are judged as a transition.
     pub settle_rows: usize,
     /// Rows that a mode without a tag lasts on average, at the least. (On recordings without operating modes, clusters are loads
-    /// that last 2 to 45 rows; judged each on its own, the mean VUS-PR over five data sets is .824, judged together .848.)
+    /// the briefest of which lasts 2 to 41 rows; judged each on its own, the mean VUS-PR over five data sets is .824, judged together .848.)
     pub dwell_rows: usize,
 }
 
