@@ -16,7 +16,7 @@ pub(crate) const ASSETS: [&str; 3] = ["Mixer", "Pump", "Oven"];
 const ROWS: usize = 86_400;
 /// As `andon run` has it where nothing is said.
 const ALARM: AlarmSettings =
-    AlarmSettings { on_delay: Duration::from_secs(5), off_delay: Duration::from_secs(30), hysteresis: 0.5 };
+    AlarmSettings { on_delay: Duration::from_secs(5), off_delay: Duration::from_secs(30), hysteresis: 0.2 };
 
 /// Whether the detector is told of the tag that names the operating mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

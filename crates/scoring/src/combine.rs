@@ -11,6 +11,9 @@ use crate::{
 const STRAIGHT: f64 = 12.0;
 /// How far the others may lead, in decades.
 const LEAD: f64 = 0.5;
+/// The score that the newest rows leave, whatever the averages say, in decades, and what each decade of their own adds.
+const PRESENT: f64 = 1.0;
+const PRESENT_FACTOR: f64 = 2.0;
 
 /// What one measure of one reconstructor's residuals says of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,28 +30,32 @@ pub(crate) struct Opinion {
 /// scale, which still sees an anomaly an hour after it has ended (mean VUS-PR over five data sets .745). So the point-wise and
 /// the contextual error over the scale `lead` go first, by the geometric mean of their p over all reconstructors (valid
 /// times e; Vovk and Wang 2020, Biometrika 107:791), and the others may raise their score by at most
-/// half a decade (.848). The factors do not matter: the combined score is calibrated again.
+/// half a decade (.848). What the newest rows no longer show is over, however loud it was: they bound the score. That halves the
+/// rows in alarm after an anomaly's end. None of the factors matter: the combined score is calibrated again.
 pub(crate) fn combined(opinions: &[Opinion], lead: usize) -> f64 {
-    let all: Vec<f64> = opinions.iter().map(|o| o.ln_p).collect();
-    let others = harmonic_score(&all);
     let leads =
         |o: &&Opinion| matches!(o.measure.method, Method::PointWise | Method::Contextual) && o.measure.rows == lead;
-    let (sum, count) = opinions.iter().filter(leads).fold((0.0, 0.0), |(sum, n), o| (sum - o.ln_p, n + 1.0));
-    if count == 0.0 {
-        return others;
-    }
-    let first = sum / count / std::f64::consts::LN_10;
-    first.max(others.min(first + LEAD))
+    let others = harmonic_score(opinions.iter().filter(|o| o.measure != Measure::PRESENT));
+    let present = geometric_score(opinions.iter().filter(|o| o.measure == Measure::PRESENT));
+    let first = geometric_score(opinions.iter().filter(leads));
+    let score = first.map_or(others, |first| first.max(others.min(first + LEAD)));
+    present.map_or(score, |present| score.min(PRESENT + PRESENT_FACTOR * present))
+}
+
+/// -log10 of the geometric mean of p-values; none of none.
+fn geometric_score<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> Option<f64> {
+    let (sum, count) = opinions.fold((0.0, 0.0), |(sum, n), o| (sum - o.ln_p, n + 1.0));
+    (count > 0.0).then(|| sum / count / std::f64::consts::LN_10)
 }
 
 /// -log10 of the harmonic mean of p-values. They are given as natural logarithms, so that even one too small for a
 /// floating-point number counts. 0 if there are none.
-fn harmonic_score(ln_p: &[f64]) -> f64 {
-    if ln_p.is_empty() {
+fn harmonic_score<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> f64 {
+    let inverse: Vec<f64> = opinions.map(|o| -o.ln_p).collect();
+    if inverse.is_empty() {
         return 0.0;
     }
-    let inverse: Vec<f64> = ln_p.iter().map(|l| -l).collect();
-    (ln_sum_exp(&inverse) - (ln_p.len() as f64).ln()).max(0.0) / std::f64::consts::LN_10
+    (ln_sum_exp(&inverse) - (inverse.len() as f64).ln()).max(0.0) / std::f64::consts::LN_10
 }
 
 /// A score on its scale of 0 to [`MAX_SCORE`]: unchanged up to 12, then bent towards 16 without ever standing still. No
@@ -86,13 +93,25 @@ mod tests {
     }
 
     #[test]
+    fn what_the_newest_rows_no_longer_show_is_over() {
+        let loud = [opinion(Method::PointWise, 10, 8.0), opinion(Method::Contextual, 10, 8.0)];
+        let now = |score: f64| {
+            let present = Opinion { measure: Measure::PRESENT, ..opinion(Method::PointWise, 6, score) };
+            combined(&[loud[0], loud[1], present], 10)
+        };
+        assert_eq!(now(0.2), 1.4);
+        assert_eq!((now(4.0), combined(&loud, 10)), (8.0, 8.0));
+    }
+
+    #[test]
     fn before_the_leaders_have_rows_enough_the_others_are_heard_alone() {
         assert!((combined(&[opinion(Method::PointWise, 1, 2.5)], 10) - 2.5).abs() < 1e-12);
     }
 
     #[test]
     fn one_tiny_p_value_carries_the_harmonic_mean() {
-        let score = harmonic_score(&[-2000.0, 0.0]);
+        let opinions = [2000.0 / std::f64::consts::LN_10, 0.0].map(|score| opinion(Method::Contextual, 1, score));
+        let score = harmonic_score(opinions.iter());
         assert!((score - 2000.0 / std::f64::consts::LN_10 + 2f64.log10()).abs() < 1e-9);
     }
 

@@ -62,7 +62,7 @@ fn config(args: &Args, plant: &PlantHandle) -> String {
         let _ = write!(
             text,
             "[[asset]]\nname = \"{}\"\narea = \"{}\"\ngrid = \"1s\"\nwindow = {{ rows = 60, stride = 1 }}\n\
-             mode_tag = \"{}\"\nalarm = {{ on_delay = \"3s\", off_delay = \"20s\", hysteresis = 0.5 }}\n\
+             mode_tag = \"{}\"\nalarm = {{ on_delay = \"3s\", off_delay = \"20s\", hysteresis = 0.2 }}\n\
              threshold = {{ strategy = \"ewma\" }}\n[asset.network.training]\nwindows = 512\n",
             asset.name, asset.area, asset.mode_tag
         );

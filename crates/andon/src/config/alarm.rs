@@ -13,7 +13,7 @@ const HIGHEST_SCORE: f64 = 16.0;
 
 /// What holds where nothing is said.
 pub(super) const DEFAULT: AlarmSettings =
-    AlarmSettings { on_delay: Duration::from_secs(5), off_delay: Duration::from_secs(30), hysteresis: 0.5 };
+    AlarmSettings { on_delay: Duration::from_secs(5), off_delay: Duration::from_secs(30), hysteresis: 0.2 };
 
 pub(super) fn read(s: &mut Section<'_, '_>) -> AlarmSettings {
     let hysteresis = s.optional("hysteresis", |v| match value::number(v)? {

@@ -52,12 +52,15 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// Every method over every scale.
+    /// What says whether a row's anomaly is still there: the point-wise error of the newest rows, so many that noise does
+    /// not hide what an average over ten has found, and no more.
+    pub(crate) const PRESENT: Measure = Measure { method: Method::PointWise, rows: 6 };
+
+    /// Every method over every scale, and [`PRESENT`](Self::PRESENT).
     pub(crate) fn all(scales: &[usize]) -> Vec<Measure> {
-        Method::ALL
-            .into_iter()
-            .flat_map(|method| scales.iter().map(move |rows| Measure { method, rows: *rows }))
-            .collect()
+        let over = |method| scales.iter().map(move |rows| Measure { method, rows: *rows });
+        let all = Method::ALL.into_iter().flat_map(over);
+        all.chain((!scales.contains(&Self::PRESENT.rows)).then_some(Self::PRESENT)).collect()
     }
 }
 

@@ -54,7 +54,7 @@ impl Default for ThresholdSettings {
             score: None,
             budget: None,
             cost: None,
-            floor: 2.0,
+            floor: 1.9,
             cap: 3.5,
             reach: 4.0,
             fall: 0.5,

@@ -182,7 +182,7 @@ fn while_held_nothing_teaches() {
 }
 
 #[test]
-fn a_freeze_lapses_after_its_longest_and_begins_anew_with_the_next_hold() {
+fn a_freeze_lapses_after_its_longest_and_begins_anew_once_its_cause_is_gone() {
     for strategy in adaptive() {
         let mut t = fit(&ThresholdSettings { freeze: Duration::from_secs(3600), ..settings(strategy) });
         let before = everywhere(&t);
@@ -191,12 +191,28 @@ fn a_freeze_lapses_after_its_longest_and_begins_anew_with_the_next_hold() {
         teach(&mut t, 3600..9000, |n| held(n, 3.0));
         assert!(t.in_force(Some(0), false) > before[0] + 0.5 && !t.is_frozen(), "{strategy:?}");
         t.observe(&row(9000, 0.1));
+        assert!(t.journal().all(|e| e.why != Change::Released));
+        teach(&mut t, 9001..10_000, |n| row(n, 0.1));
         let between = everywhere(&t);
-        teach(&mut t, 9001..12_000, |n| held(n, 3.0));
+        teach(&mut t, 10_000..13_000, |n| held(n, 3.0));
         assert_eq!(everywhere(&t), between, "{strategy:?}");
         let whys: Vec<Change> = t.journal().map(|e| e.why).filter(|why| *why != Change::Moved).collect();
         assert_eq!(whys, [Change::Frozen, Change::Lapsed, Change::Released, Change::Frozen]);
     }
+}
+
+#[test]
+fn what_comes_and_goes_is_one_freeze_while_it_is_there_for_most_of_the_time() {
+    let lapsed = |held_rows: usize, free_rows: usize| {
+        let mut t = fit(&ThresholdSettings { freeze: Duration::from_secs(3600), ..settings(Strategy::Percentile) });
+        for n in 0..20_000 {
+            let holds = n % (held_rows + free_rows) < held_rows;
+            t.observe(&if holds { held(n, 3.0) } else { row(n, 0.1) });
+        }
+        t.journal().any(|e| e.why == Change::Lapsed)
+    };
+    assert!(lapsed(900, 300));
+    assert!(!lapsed(900, 900) && !lapsed(300, 900));
 }
 
 #[test]

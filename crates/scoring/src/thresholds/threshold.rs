@@ -9,7 +9,7 @@ use super::{
     Base, Change, Entry, Fitted, ThresholdCalibration, ThresholdError, ThresholdSettings,
     base::Bounds,
     calibration::{Normal, Place, Places},
-    freeze::Freeze,
+    freeze::{Freeze, State},
     journal::Journal,
     lessons::{Lesson, Lessons},
 };
@@ -106,9 +106,7 @@ impl Threshold {
 
     /// Back to as it was fitted. The journal stays; while something holds, nothing teaches, whatever was said of it.
     pub fn revert(&mut self) {
-        if let Some((time, _)) = self.last {
-            self.freeze.revert(time);
-        }
+        self.freeze.revert();
         self.strategy = self.as_fitted.clone();
         self.lessons.forget();
         self.note(Change::Reverted);
@@ -121,7 +119,7 @@ impl Threshold {
 
     /// Whether nothing teaches at present.
     pub fn is_frozen(&self) -> bool {
-        matches!(self.freeze, Freeze::Frozen(_))
+        self.freeze.state == State::Frozen
     }
 
     /// The last notable changes, at most 64, oldest first.
@@ -135,10 +133,10 @@ impl Threshold {
 
     fn hear(&mut self, lesson: Lesson, threshold: f64) {
         let Self { freeze, lessons, strategy, .. } = self;
-        match freeze {
-            Freeze::Free => lessons.hear(lesson, threshold, |lesson| strategy.learn(lesson)),
-            Freeze::Frozen(_) => lessons.forget(),
-            Freeze::Lifted => strategy.learn(&lesson),
+        match freeze.state {
+            State::Free => lessons.hear(lesson, threshold, |lesson| strategy.learn(lesson)),
+            State::Frozen => lessons.forget(),
+            State::Normal | State::Lapsed => strategy.learn(&lesson),
         }
     }
 
