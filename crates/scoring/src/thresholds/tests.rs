@@ -356,7 +356,7 @@ fn a_base_is_a_score_a_budget_or_costs() {
     assert_eq!(base(r#"{"strategy": "fixed", "score": 1}"#), Base { wanted: 1.0, score: 1.0 });
     let shift = base("{}");
     assert!((shift.wanted - 7200f64.log10()).abs() < 1e-9 && shift.score == 3.5);
-    assert_eq!(base(r#"{"budget": "1000 per hour"}"#).score, 2.0);
+    assert_eq!(base(r#"{"budget": "1000 per hour"}"#).score, 1.9);
     let cost = base(r#"{"cost": {"false_alarm": 1, "miss": 10}}"#);
     assert!((3.2..3.4).contains(&cost.wanted) && cost.score == cost.wanted);
     assert_eq!(fit(&serde_json::from_str(r#"{"strategy": "fixed", "score": 1}"#).unwrap()).in_force(None, false), 1.0);
