@@ -154,10 +154,10 @@ impl Detector {
         }
     }
 
-    /// Takes the threshold back to as it was fitted; its journal says so.
-    pub fn revert_threshold(&mut self) {
+    /// Takes the threshold, and the drift that was followed, back to as they were fitted; the threshold's journal says so.
+    pub fn revert(&mut self) {
         if let Some(judge) = &mut self.judge {
-            judge.learned.threshold.revert();
+            judge.revert();
         }
     }
 

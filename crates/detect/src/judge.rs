@@ -79,6 +79,12 @@ impl Judge {
         Learned { followed: self.scorer.followed(), ..self.learned.clone() }
     }
 
+    /// Back to as it was fitted.
+    pub(crate) fn revert(&mut self) {
+        self.learned.threshold.revert();
+        self.scorer.forget();
+    }
+
     pub(crate) fn restore(&mut self, learned: Learned) {
         self.scorer.restore(learned.followed.clone());
         self.learned = learned;
@@ -114,7 +120,7 @@ impl Judge {
         Ok(told(subject.asset, window, judgement, Told { threshold, tags, findings, attention, late: arrival.late }))
     }
 
-    /// What each model expected of the window's newest row.
+    /// What each model expected of the window's newest row, and the drift that was followed since.
     fn expect(&mut self, window: &Window) -> Result<Vec<Expectation>, ReconstructError> {
         let continues = self.last.is_some_and(|last| last.after(self.step) == window.time);
         if !continues {
@@ -124,7 +130,11 @@ impl Judge {
         // Where a model fails, the next window begins anew.
         self.last = None;
         let new_rows = continues.then_some(self.stride);
-        let expected = self.models.iter_mut().map(|model| model.expect(window, new_rows)).collect::<Result<_, _>>()?;
+        let mut expected: Vec<Expectation> =
+            self.models.iter_mut().map(|model| model.expect(window, new_rows)).collect::<Result<_, _>>()?;
+        for (expectation, drift) in expected.iter_mut().zip(self.scorer.drift()) {
+            expectation.expected.iter_mut().zip(drift).for_each(|(expected, drift)| *expected += drift);
+        }
         self.last = Some(window.time);
         Ok(expected)
     }

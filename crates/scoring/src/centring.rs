@@ -30,17 +30,17 @@ impl Centring {
         Self { drift: vec![0.0; tags], usual: (0..tags).map(mean).collect() }
     }
 
-    /// Residuals in scales, less the drift.
-    pub(crate) fn centred(&self, z: &[f64]) -> Vec<f64> {
-        z.iter().zip(&self.drift).map(|(z, drift)| z - drift).collect()
-    }
-
     /// Learns from residuals in scales less the drift as it stands; `weight` is that of one row.
     pub(crate) fn follow(&mut self, centred: &[f64], weight: f64) {
         let seen = self.drift.iter_mut().zip(&self.usual).zip(centred).filter(|(_, z)| z.is_finite());
         for ((drift, usual), z) in seen {
             *drift = (*drift + weight * (z - usual)).clamp(-REACH, REACH);
         }
+    }
+
+    /// Nothing has drifted.
+    pub(crate) fn forget(&mut self) {
+        self.drift.fill(0.0);
     }
 
     /// The drift of each tag, in scales.
@@ -53,17 +53,23 @@ impl Centring {
 mod tests {
     use super::*;
 
+    fn centred(it: &Centring, z: &[f64]) -> Vec<f64> {
+        z.iter().zip(&it.drift).map(|(z, drift)| z - drift).collect()
+    }
+
     #[test]
     fn a_step_is_followed_slowly_and_not_without_end() {
         let mut centring = Centring::new(&[], 2);
         let follow = |it: &mut Centring, rows: usize, z: [f64; 2]| {
-            (0..rows).for_each(|_| it.follow(&it.clone().centred(&z), 0.001));
+            (0..rows).for_each(|_| it.follow(&centred(it, &z), 0.001));
         };
         follow(&mut centring, 1000, [5.0, f64::NAN]);
         assert!((centring.drift()[0] - 5.0 * (1.0 - (-1f64).exp())).abs() < 0.01, "{centring:?}");
         assert_eq!(centring.drift()[1], 0.0);
         follow(&mut centring, 100_000, [100.0, -100.0]);
         assert_eq!(centring.drift(), [REACH, -REACH]);
+        centring.forget();
+        assert_eq!(centring.drift(), [0.0, 0.0]);
     }
 
     #[test]
@@ -71,7 +77,7 @@ mod tests {
         let rows: Vec<Vec<f64>> = (0..100).map(|i| vec![if i % 4 == 0 { 4.0 } else { 0.0 }]).collect();
         let mut centring = Centring::new(&rows, 1);
         for row in rows.iter().cycle().take(10_000) {
-            centring.follow(&centring.clone().centred(row), 0.001);
+            centring.follow(&centred(&centring, row), 0.001);
         }
         assert!(centring.drift()[0].abs() < 0.02, "{centring:?}");
     }

@@ -10,7 +10,7 @@ use crate::{
     gmm::GmmError,
     methods::{Contextual, LikelihoodParams, Measure, Methods},
     recent::Recent,
-    scale::{TagScales, bent},
+    scale::TagScales,
     tails::{PlaceTails, Placed},
     usual::UsualTerms,
 };
@@ -71,11 +71,15 @@ impl Member {
         Ok((it, said))
     }
 
-    /// What is said of the next row of the stream, `residual` in the tags' units, NaN where nothing was measured. A row
+    /// How far each tag has drifted, in its unit.
+    pub(crate) fn drift(&self) -> Vec<f64> {
+        self.tags.tags().iter().zip(self.centring.drift()).map(|(tag, drift)| drift * tag.scale).collect()
+    }
+
+    /// What is said of the next row of the stream, `residual` in the tags' units and less the drift, NaN where nothing was measured. A row
     /// without any measured tag is not taken into the averages.
     pub(crate) fn judge(&mut self, residual: &[f64], place: Option<usize>) -> Vec<Opinion> {
-        let centred = self.centring.centred(&self.tags.scaled(residual));
-        self.newest = centred.into_iter().map(bent).collect();
+        self.newest = self.tags.bent(residual);
         if self.newest.iter().any(|z| z.is_finite()) {
             self.recent.push(&self.methods, &self.scales, &self.newest, place);
         }
@@ -93,6 +97,11 @@ impl Member {
 
     pub(crate) fn centring(&self) -> &Centring {
         &self.centring
+    }
+
+    /// No drift is known any more.
+    pub(crate) fn forget(&mut self) {
+        self.centring.forget();
     }
 
     /// Goes on with a drift that was kept, if it is one of as many tags.

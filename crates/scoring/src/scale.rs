@@ -42,14 +42,9 @@ impl TagScales {
         &self.0
     }
 
-    /// The normal band of each tag: what to add to the expected value for its lower and its upper edge. `drift` is how far
-    /// each has drifted, in scales.
-    pub(crate) fn bands(&self, drift: &[f64]) -> Vec<(f64, f64)> {
-        let band = |(t, drift): (&TagScale, &f64)| {
-            let centre = t.centre + drift * t.scale;
-            (centre - t.reach, centre + t.reach)
-        };
-        self.0.iter().zip(drift).map(band).collect()
+    /// The normal band of each tag: what to add to the expected value for its lower and its upper edge.
+    pub(crate) fn bands(&self) -> Vec<(f64, f64)> {
+        self.0.iter().map(|t| (t.centre - t.reach, t.centre + t.reach)).collect()
     }
 
     /// Residuals in scales, one a tag; NaN where nothing was measured or the tag has no scale.

@@ -25,7 +25,7 @@ const MIN_ROWS: usize = 20;
 /// One row of normal operation that the models were not trained on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationRow {
-    /// `value - expected` of each reconstructor, one a tag, in the tag's unit.
+    /// `value - expected` of each reconstructor, one a tag, in the tag's unit; what was expected includes the drift.
     pub residuals: Vec<Vec<f64>>,
     /// Which tags were measured.
     pub usable: Vec<bool>,
@@ -208,6 +208,12 @@ impl Scorer {
         self.conclude(place, &opinions, row)
     }
 
+    /// What to add to what each reconstructor expects: how far each tag has drifted from it, in the tag's unit. Residuals are
+    /// judged less this.
+    pub fn drift(&self) -> Vec<Vec<f64>> {
+        self.members.iter().map(Member::drift).collect()
+    }
+
     /// Learns the drift of the row that was judged last. It is not to be called while an alarm is active or the asset is
     /// under maintenance, nor for a row that comes late.
     pub fn follow(&mut self) {
@@ -222,6 +228,11 @@ impl Scorer {
     /// Goes on with what was learned before a restart.
     pub fn restore(&mut self, followed: Followed) {
         self.members.iter_mut().zip(followed.0).for_each(|(member, centring)| member.restore(centring));
+    }
+
+    /// Forgets what was learned since the fit.
+    pub fn forget(&mut self) {
+        self.members.iter_mut().for_each(Member::forget);
     }
 
     /// Forgets the stream's last rows: the next row does not continue them.
@@ -264,7 +275,7 @@ impl Scorer {
             mode: place.mode,
             place: place.index,
             contributions,
-            bands: self.members.first().map(|m| m.tags().bands(m.centring().drift())).unwrap_or_default(),
+            bands: self.members.first().map(|m| m.tags().bands()).unwrap_or_default(),
         }
     }
 

@@ -24,14 +24,6 @@ impl Contextual {
         mean(z.iter().filter_map(|z| measured(*z)).map(f64::abs)).powi(2)
     }
 
-    /// Each tag's part in [`row_error`](Self::row_error), to which they add up: d numbers, 0 where nothing was measured.
-    pub fn terms(z: &[f64]) -> Vec<f64> {
-        let sizes: Vec<f64> = z.iter().map(|z| measured(*z).map_or(0.0, f64::abs)).collect();
-        let count = z.iter().filter(|z| z.is_finite()).count().max(1) as f64;
-        let each = sizes.iter().sum::<f64>() / (count * count);
-        sizes.iter().map(|size| size * each).collect()
-    }
-
     /// How many rows a mean of time constant `tau` rows looks at: K + 1.
     pub fn rows(tau: usize) -> usize {
         REACH * tau + 1
@@ -60,10 +52,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_error_is_the_squared_mean_size_and_its_terms_add_up() {
+    fn a_row_error_is_the_squared_mean_size() {
         let z = [3.0, f64::NAN, -1.0, f64::INFINITY];
         assert_eq!(Contextual::row_error(&z), 4.0);
-        assert_eq!(Contextual::terms(&z), [3.0, 0.0, 1.0, 0.0]);
         assert_eq!(Contextual::row_error(&[f64::NAN; 2]), 0.0);
         assert!(Contextual::row_error(&[f64::MAX; 9]).is_finite());
     }

@@ -78,7 +78,7 @@ impl ClusteredModes {
         let (cluster, share) = likeliest(&self.mixture.responsibilities(&along), &self.cluster_of);
         match self.mode_of.get(cluster) {
             Some(Some(mode)) if share >= self.transition_below => Place::known(numbered(*mode), *mode),
-            _ => Place::of_none(Mode::Transition),
+            _ => Place { mode: Mode::Transition, index: Some(self.count()) },
         }
     }
 }

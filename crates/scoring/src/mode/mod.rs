@@ -75,16 +75,16 @@ impl Modes {
     /// How many numbers a [`Place`] may have.
     pub(crate) fn places(&self) -> usize {
         match self {
-            Modes::Single | Modes::Clustered(_) => self.count(),
-            Modes::Given(_) => self.count() + 1,
+            Modes::Single => 1,
+            Modes::Clustered(_) | Modes::Given(_) => self.count() + 1,
         }
     }
 
     /// The transition's number, where it has one.
     pub(crate) fn transition(&self) -> Option<usize> {
         match self {
-            Modes::Single | Modes::Clustered(_) => None,
-            Modes::Given(_) => Some(self.count()),
+            Modes::Single => None,
+            Modes::Clustered(_) | Modes::Given(_) => Some(self.count()),
         }
     }
 

@@ -188,7 +188,7 @@ fn a_freeze_lapses_after_its_longest_and_begins_anew_once_its_cause_is_gone() {
         let before = everywhere(&t);
         teach(&mut t, 0..3600, |n| held(n, 3.0));
         assert_eq!(everywhere(&t), before, "{strategy:?}");
-        teach(&mut t, 3600..9000, |n| held(n, 3.0));
+        teach(&mut t, 3600..9000, |n| held(n, 5.0));
         assert!(t.in_force(Some(0), false) > before[0] + 0.5 && !t.is_frozen(), "{strategy:?}");
         t.observe(&row(9000, 0.1));
         assert!(t.journal().all(|e| e.why != Change::Released));
@@ -198,6 +198,24 @@ fn a_freeze_lapses_after_its_longest_and_begins_anew_once_its_cause_is_gone() {
         assert_eq!(everywhere(&t), between, "{strategy:?}");
         let whys: Vec<Change> = t.journal().map(|e| e.why).filter(|why| *why != Change::Moved).collect();
         assert_eq!(whys, [Change::Frozen, Change::Lapsed, Change::Released, Change::Frozen]);
+    }
+}
+
+#[test]
+fn what_one_mode_has_taught_makes_no_other_deaf_nor_itself_deafer_than_it_was_loud() {
+    for strategy in adaptive() {
+        let mut t = fit(&settings(strategy));
+        let before = everywhere(&t);
+        let in_first = |n: usize| ThresholdRow { mode: Some(0), transition: false, ..held(n, 5.0) };
+        t.observe(&in_first(0));
+        t.assess_normal();
+        teach(&mut t, 1..20_000, in_first);
+        let after = everywhere(&t);
+        assert!(after[0] <= 6.0, "{strategy:?} {after:?}");
+        assert!(
+            after.iter().zip(before).skip(1).all(|(after, before)| *after <= before + 1.0),
+            "{strategy:?} {after:?}"
+        );
     }
 }
 

@@ -14,6 +14,10 @@ use super::{
     lessons::{Lesson, Lessons},
 };
 
+/// How far a place's threshold may stand above the highest score that has taught there, or where it was fitted. What one mode's alarm has taught does
+/// not make the others deaf, nor any deafer than it was loud.
+const ABOVE_TAUGHT: f64 = 1.0;
+
 /// What a threshold needs to know of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ThresholdRow {
@@ -39,6 +43,8 @@ pub struct Threshold {
     transition_factor: f64,
     strategy: Fitted,
     as_fitted: Fitted,
+    /// The highest score that has taught, of each place.
+    taught: Vec<f64>,
     freeze: Freeze,
     lessons: Lessons,
     journal: Journal,
@@ -62,6 +68,7 @@ impl Threshold {
         Ok(Self {
             base,
             bounds,
+            taught: vec![0.0; normal.places.all().count()],
             places: normal.places,
             longest_freeze: settings.freeze,
             transition_factor: settings.transition_factor,
@@ -108,6 +115,7 @@ impl Threshold {
     pub fn revert(&mut self) {
         self.freeze.revert();
         self.strategy = self.as_fitted.clone();
+        self.taught.fill(0.0);
         self.lessons.forget();
         self.note(Change::Reverted);
     }
@@ -128,15 +136,21 @@ impl Threshold {
     }
 
     fn at(&self, place: Place) -> f64 {
-        self.bounds.keep(self.strategy.at(place))
+        let taught = self.bounds.keep(self.as_fitted.at(place)).max(self.taught[place.0]);
+        self.bounds.keep(self.strategy.at(place)).min(taught + ABOVE_TAUGHT)
     }
 
     fn hear(&mut self, lesson: Lesson, threshold: f64) {
-        let Self { freeze, lessons, strategy, .. } = self;
+        let Self { freeze, lessons, strategy, taught, .. } = self;
+        let mut learn = |lesson: &Lesson| {
+            let highest = &mut taught[lesson.place.0];
+            *highest = highest.max(lesson.score);
+            strategy.learn(lesson);
+        };
         match freeze.state {
-            State::Free => lessons.hear(lesson, threshold, |lesson| strategy.learn(lesson)),
+            State::Free => lessons.hear(lesson, threshold, learn),
             State::Frozen => lessons.forget(),
-            State::Normal | State::Lapsed => strategy.learn(&lesson),
+            State::Normal | State::Lapsed => learn(&lesson),
         }
     }
 

@@ -194,7 +194,7 @@ fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &m
             drop(done.send(detector.learned().map(Arc::new)));
         }),
         Input::Revert { asset, done } => with(detectors, &asset, |detector| {
-            detector.revert_threshold();
+            detector.revert();
             drop(done.send(detector.learned().map(Arc::new)));
         }),
     }
