@@ -1,5 +1,7 @@
 //! Every change there is to each of the two files.
 
+use std::convert::Infallible;
+
 use andon_plant::{Alarm, AssetName, JournalEntry, TagSample, Timestamp, Verdict};
 use sqlx::SqliteConnection;
 
@@ -7,9 +9,10 @@ use crate::{
     alarms,
     error::StoreError,
     models::{self, NewModel},
-    retention,
-    samples::{self, Names},
-    scores, state,
+    retention, scores,
+    sealing::{self, Chore, Left},
+    state,
+    tail::{self, Memory, Wanted},
     writer::Write,
 };
 
@@ -24,6 +27,8 @@ pub(crate) enum MainWrite {
 
 impl Write for MainWrite {
     type Memory = ();
+    type Chore = Infallible;
+    type Done = Infallible;
     /// An operator who acknowledges is told at once that the disk is full.
     const WAITS_FOR_DISK: bool = false;
 
@@ -40,18 +45,42 @@ impl Write for MainWrite {
             MainWrite::PutState { key, json } => state::put(conn, key, json).await,
         }
     }
+
+    fn chore(_: &()) -> Option<Infallible> {
+        None
+    }
+
+    async fn perform(chore: Infallible, _: &mut SqliteConnection, _: &()) -> Result<Infallible, StoreError> {
+        match chore {}
+    }
+
+    fn note(_: &mut (), chore: Infallible, _: Result<Infallible, StoreError>) {
+        match chore {}
+    }
 }
 
 /// A change to samples or scores.
 pub(crate) enum SeriesWrite {
     Samples(Vec<TagSample>),
     Verdicts(Vec<Verdict>),
-    PruneSamples { before: Timestamp },
-    PruneScores { before: Timestamp },
+    /// What is wanted is sealed from now on; the answer is how much is left to do.
+    Seal(Wanted),
+    PruneSamples {
+        before: Timestamp,
+    },
+    CutBlock {
+        tag: i64,
+        before: Timestamp,
+    },
+    PruneScores {
+        before: Timestamp,
+    },
 }
 
 impl Write for SeriesWrite {
-    type Memory = Names;
+    type Memory = Memory;
+    type Chore = Chore;
+    type Done = Left;
     /// Samples queue up behind a full disk and are not lost by it: their callers wait.
     const WAITS_FOR_DISK: bool = true;
 
@@ -59,16 +88,32 @@ impl Write for SeriesWrite {
         match self {
             SeriesWrite::Samples(samples) => samples.len(),
             SeriesWrite::Verdicts(verdicts) => verdicts.iter().map(|v| 1 + v.tags.len()).sum(),
+            SeriesWrite::Seal(_) => 0,
+            SeriesWrite::CutBlock { .. } => 1,
             SeriesWrite::PruneSamples { .. } | SeriesWrite::PruneScores { .. } => retention::CHUNK as usize,
         }
     }
 
-    async fn apply(&self, conn: &mut SqliteConnection, names: &mut Names) -> Result<i64, StoreError> {
+    async fn apply(&self, conn: &mut SqliteConnection, memory: &mut Memory) -> Result<i64, StoreError> {
         match self {
-            SeriesWrite::Samples(samples) => samples::insert(conn, names, samples).await,
-            SeriesWrite::Verdicts(verdicts) => scores::insert(conn, names, verdicts).await,
+            SeriesWrite::Samples(samples) => tail::append(conn, memory, samples).await,
+            SeriesWrite::Verdicts(verdicts) => scores::insert(conn, &mut memory.names, verdicts).await,
+            SeriesWrite::Seal(wanted) => sealing::want(conn, &mut memory.tails, *wanted).await,
+            SeriesWrite::CutBlock { tag, before } => sealing::cut(conn, *tag, *before).await,
             SeriesWrite::PruneSamples { before } => retention::delete_samples(conn, *before).await,
             SeriesWrite::PruneScores { before } => retention::delete_scores(conn, *before).await,
         }
+    }
+
+    fn chore(memory: &Memory) -> Option<Chore> {
+        sealing::next(&memory.tails)
+    }
+
+    async fn perform(chore: Chore, conn: &mut SqliteConnection, memory: &Memory) -> Result<Left, StoreError> {
+        sealing::perform(conn, chore, &memory.tails).await
+    }
+
+    fn note(memory: &mut Memory, chore: Chore, result: Result<Left, StoreError>) {
+        sealing::note(&mut memory.tails, chore, result);
     }
 }

@@ -35,7 +35,11 @@ const DISK: [i32; 2] = [10, 13];
 /// A change to one database file.
 pub(crate) trait Write: Send + Sync + 'static {
     /// What is remembered between transactions, such as the numbers of names.
-    type Memory: Default + Send;
+    type Memory: Default + Send + Sync;
+    /// Work that can wait until nothing else does, such as tidying; each piece is a transaction of its own.
+    type Chore: Copy + Send + Sync;
+    /// What a chore leaves behind to be remembered.
+    type Done: Send;
     /// Whether a disk that fails or is full is waited for; otherwise the caller is told.
     const WAITS_FOR_DISK: bool;
 
@@ -48,6 +52,19 @@ pub(crate) trait Write: Send + Sync + 'static {
         conn: &mut SqliteConnection,
         memory: &mut Self::Memory,
     ) -> impl Future<Output = Result<i64, StoreError>> + Send;
+
+    /// The next chore, if any is due.
+    fn chore(memory: &Self::Memory) -> Option<Self::Chore>;
+
+    /// Does a chore.
+    fn perform(
+        chore: Self::Chore,
+        conn: &mut SqliteConnection,
+        memory: &Self::Memory,
+    ) -> impl Future<Output = Result<Self::Done, StoreError>> + Send;
+
+    /// Remembers that a chore is done, or that it can't be.
+    fn note(memory: &mut Self::Memory, chore: Self::Chore, result: Result<Self::Done, StoreError>);
 }
 
 /// What a writer has done since it was started.
@@ -183,6 +200,8 @@ impl<W: Write> Task<W> {
                     let (batch, after) = self.gather(job);
                     held = after;
                     self.write(batch).await;
+                    // One chore after each batch keeps up with the batches; a pause is used for the rest.
+                    while self.tidy().await && held.is_none() && self.commands.is_empty() {}
                 }
                 Some(Command::Flush(done)) => {
                     done.send(self.failed.take().map_or(Ok(()), Err)).ok();
@@ -282,6 +301,27 @@ impl<W: Write> Task<W> {
         }
         transaction.commit().await?;
         Ok(answers)
+    }
+
+    /// Does the next chore; false where there is none, or where the database is held up: then later.
+    async fn tidy(&mut self) -> bool {
+        let (Some(chore), Some(conn)) = (W::chore(&self.memory), &mut self.conn) else { return false };
+        let done = async {
+            let mut transaction = conn.begin_with("begin immediate").await?;
+            let done = W::perform(chore, &mut transaction, &self.memory).await?;
+            transaction.commit().await?;
+            Ok(done)
+        };
+        let done = done.await;
+        if let Err(error) = &done {
+            self.conn = None;
+            if worth_waiting::<W>(error) {
+                self.counters.retries.fetch_add(1, Ordering::Relaxed);
+                return false;
+            }
+        }
+        W::note(&mut self.memory, chore, done);
+        true
     }
 
     fn refuse(&mut self, job: Job<W>, error: StoreError) {
