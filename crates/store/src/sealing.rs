@@ -44,8 +44,14 @@ pub(crate) enum Chore {
     Rows(i64),
 }
 
-/// What the rows of the tags it touched are after a step.
-pub(crate) type Left = Vec<(i64, Rows)>;
+/// What the rows of a tag are after a step.
+#[derive(Debug)]
+pub(crate) struct Left {
+    tag: i64,
+    rows: Rows,
+    /// Some of them fall in a broken block and stay rows.
+    stuck: bool,
+}
 
 /// What is to be sealed next.
 pub(crate) fn next(tails: &Tails) -> Option<Chore> {
@@ -87,7 +93,7 @@ fn enough(rows: &Rows) -> bool {
 }
 
 /// Does a step, in the transaction it is given.
-pub(crate) async fn perform(conn: &mut SqliteConnection, chore: Chore, tails: &Tails) -> Result<Left, StoreError> {
+pub(crate) async fn perform(conn: &mut SqliteConnection, chore: Chore, tails: &Tails) -> Result<Vec<Left>, StoreError> {
     match chore {
         Chore::Part { part, in_blocks } => seal_part(conn, part, in_blocks, tails).await,
         Chore::Rows(tag) => seal_rows(conn, tag).await,
@@ -95,10 +101,11 @@ pub(crate) async fn perform(conn: &mut SqliteConnection, chore: Chore, tails: &T
 }
 
 /// What a committed step, or one that failed, means for the next.
-pub(crate) fn note(tails: &mut Tails, chore: Chore, result: Result<Left, StoreError>) {
+pub(crate) fn note(tails: &mut Tails, chore: Chore, result: Result<Vec<Left>, StoreError>) {
     match (result, chore) {
         (Ok(left), chore) => {
-            tails.rows.extend(left);
+            tails.stuck_tags.extend(left.iter().filter(|left| left.stuck).map(|left| left.tag));
+            tails.rows.extend(left.iter().map(|left| (left.tag, left.rows)));
             if let Chore::Part { part, .. } = chore {
                 tails.parts.remove(&part);
             }
@@ -119,20 +126,18 @@ async fn seal_part(
     part: i64,
     in_blocks: usize,
     tails: &Tails,
-) -> Result<Left, StoreError> {
+) -> Result<Vec<Left>, StoreError> {
     let mut left = Vec::new();
     for (tag, samples) in tail::logged(&mut *conn, part).await? {
         let samples = tail::in_order(samples);
         let has = tails.rows.get(&tag).copied().unwrap_or_default();
-        if samples.len() + (has.count as usize) < in_blocks {
-            for sample in samples {
-                rows::put(&mut *conn, Numbered { tag, sample }).await?;
-            }
+        left.push(if samples.len() + (has.count as usize) < in_blocks {
+            Left { stuck: false, ..leave(&mut *conn, tag, samples).await? }
         } else {
             let samples = with_rows(&mut *conn, tag, has, samples).await?;
-            merge(&mut *conn, tag, &samples).await?;
-        }
-        left.push((tag, rows::count(&mut *conn, tag).await?));
+            let broken = merge(&mut *conn, tag, &samples).await?;
+            leave(&mut *conn, tag, broken).await?
+        });
     }
     tail::forget(conn, part).await?;
     Ok(left)
@@ -167,36 +172,49 @@ async fn with_rows(
     Ok(tail::in_order(all))
 }
 
-async fn seal_rows(conn: &mut SqliteConnection, tag: i64) -> Result<Left, StoreError> {
+async fn seal_rows(conn: &mut SqliteConnection, tag: i64) -> Result<Vec<Left>, StoreError> {
     let ever = (i64::MIN, i64::MAX);
     let query = SeriesQuery { limit: Some(COUNTED as usize), ..SeriesQuery::default() };
     let samples = rows::read(&mut *conn, (tag, &numbered(tag)), ever, query).await?;
-    if let Some(last) = samples.last() {
-        rows::delete(&mut *conn, tag, (i64::MIN, last.time.as_micros().saturating_add(1))).await?;
+    // A row at the very end of time is in no half-open span: it stays a row.
+    let Some(last) = samples.last() else { return Ok(vec![Left { tag, rows: Rows::default(), stuck: true }]) };
+    rows::delete(&mut *conn, tag, (i64::MIN, last.time.as_micros().saturating_add(1))).await?;
+    let broken = merge(&mut *conn, tag, &samples).await?;
+    Ok(vec![leave(conn, tag, broken).await?])
+}
+
+/// Leaves samples in rows that a broken block refused.
+async fn leave(conn: &mut SqliteConnection, tag: i64, samples: Vec<Sample>) -> Result<Left, StoreError> {
+    let stuck = !samples.is_empty();
+    for sample in samples {
+        rows::put(&mut *conn, Numbered { tag, sample }).await?;
     }
-    merge(&mut *conn, tag, &samples).await?;
-    Ok(vec![(tag, rows::count(conn, tag).await?)])
+    Ok(Left { tag, rows: rows::count(conn, tag).await?, stuck })
 }
 
 /// Puts samples, in order of time, among a tag's blocks: those that fall in a block are merged into it, those between two are
-/// blocks of their own or join a small neighbour.
-async fn merge(conn: &mut SqliteConnection, tag: i64, mut samples: &[Sample]) -> Result<(), StoreError> {
+/// blocks of their own or join a small neighbour. What falls in a broken block is given back.
+async fn merge(conn: &mut SqliteConnection, tag: i64, mut samples: &[Sample]) -> Result<Vec<Sample>, StoreError> {
+    let mut refused = Vec::new();
     while let Some(first) = samples.first() {
         let first_us = first.time.as_micros();
         let before = blocks::not_after(&mut *conn, tag, first_us).await?;
-        let (until_us, joined) = match before {
-            Some(block) if block.last_us >= first_us => (block.last_us, Some(block)),
-            before => {
-                let next = blocks::after(&mut *conn, tag, first_us).await?;
-                let small = [before, next].into_iter().flatten().find(|block| block.count < SMALL);
-                (next.map_or(i64::MAX, |next| next.first_us - 1), small)
-            }
-        };
+        let within = before.filter(|block| block.last_us >= first_us);
+        let next = blocks::after(&mut *conn, tag, first_us).await?;
+        let until_us = within.map_or(next.map_or(i64::MAX, |next| next.first_us - 1), |block| block.last_us);
         let (here, rest) = samples.split_at(samples.partition_point(|s| s.time.as_micros() <= until_us));
-        join(&mut *conn, tag, joined, here).await?;
+        let small = [before, next].into_iter().flatten().find(|block| block.count < SMALL);
+        match (join(&mut *conn, tag, within.or(small), here).await, within) {
+            (Err(StoreError::BrokenBlock { .. }), None) => write(&mut *conn, tag, here).await?,
+            (Err(error @ StoreError::BrokenBlock { .. }), Some(_)) => {
+                tracing::error!(%error, samples = here.len(), "Samples can't be merged into a block; they stay rows.");
+                refused.extend_from_slice(here);
+            }
+            (done, _) => done?,
+        }
         samples = rest;
     }
-    Ok(())
+    Ok(refused)
 }
 
 /// Writes samples as blocks, together with those of one block, which they replace where they are of the same time.

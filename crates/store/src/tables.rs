@@ -80,7 +80,7 @@ pub(crate) enum SeriesWrite {
 impl Write for SeriesWrite {
     type Memory = Memory;
     type Chore = Chore;
-    type Done = Left;
+    type Done = Vec<Left>;
     /// Samples queue up behind a full disk and are not lost by it: their callers wait.
     const WAITS_FOR_DISK: bool = true;
 
@@ -109,11 +109,11 @@ impl Write for SeriesWrite {
         sealing::next(&memory.tails)
     }
 
-    async fn perform(chore: Chore, conn: &mut SqliteConnection, memory: &Memory) -> Result<Left, StoreError> {
+    async fn perform(chore: Chore, conn: &mut SqliteConnection, memory: &Memory) -> Result<Vec<Left>, StoreError> {
         sealing::perform(conn, chore, &memory.tails).await
     }
 
-    fn note(memory: &mut Memory, chore: Chore, result: Result<Left, StoreError>) {
+    fn note(memory: &mut Memory, chore: Chore, result: Result<Vec<Left>, StoreError>) {
         sealing::note(&mut memory.tails, chore, result);
     }
 }

@@ -1,6 +1,7 @@
 //! The store as its callers see it, on files in a temporary folder.
 
 mod alarms;
+mod blocks;
 mod crash;
 mod histories;
 mod queries;
