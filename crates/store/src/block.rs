@@ -23,8 +23,6 @@ pub(crate) const MAX_SAMPLES: usize = 65_536;
 const VERSION: u8 = 1;
 const EVEN: u8 = 0;
 const PACKED: u8 = 1;
-/// pco's own default: one level less is 3 % larger, one more is slower and no smaller.
-const LEVEL: usize = 8;
 
 /// The bytes are not a block that can be read here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -144,7 +142,7 @@ fn take_statuses(unread: &mut Unread<'_>, mut samples: &mut [Sample]) -> Option<
 }
 
 fn packed<T: pco::data_types::Number>(numbers: &[T]) -> Option<Vec<u8>> {
-    standalone::simple_compress(numbers, &ChunkConfig::default().with_compression_level(LEVEL)).ok()
+    standalone::simple_compress(numbers, &ChunkConfig::default()).ok()
 }
 
 /// Exactly `count` numbers that fill `bytes`.

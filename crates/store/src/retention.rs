@@ -80,6 +80,15 @@ impl Store {
     }
 }
 
+/// One step of giving free pages back to the disk; how many are left. A file from before blocks keeps them for new rows.
+pub(crate) async fn shrink(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
+    // Not checked queries: SQLite can't describe a pragma.
+    let free = sqlx::query_scalar::<_, i64>("pragma freelist_count").fetch_one(&mut *conn).await?;
+    sqlx::query("pragma incremental_vacuum(2000)").execute(&mut *conn).await?;
+    let left = sqlx::query_scalar::<_, i64>("pragma freelist_count").fetch_one(conn).await?;
+    Ok(if left < free { left } else { 0 })
+}
+
 /// One step: the oldest rows of one tag that has any to delete, or then whole blocks. 0 when none has.
 pub(crate) async fn delete_samples(conn: &mut SqliteConnection, before: Timestamp) -> Result<i64, StoreError> {
     let before_us = before.as_micros();

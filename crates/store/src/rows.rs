@@ -17,7 +17,7 @@ pub(crate) struct Rows {
 }
 
 /// Rows are counted up to here: a database from before blocks may have any number.
-pub(crate) const COUNTED: i64 = 65_536;
+pub(crate) const COUNTED: i64 = 16_384;
 
 impl Rows {
     /// Counts a row that may have replaced another.

@@ -37,13 +37,14 @@ impl Store {
         if rest.is_empty() { Ok(()) } else { self.series().queue(SeriesWrite::Samples(rest)).await }
     }
 
-    /// Seals all samples in blocks, however few of a tag there are. It happens by itself once there are enough; before a
-    /// file is put away it saves room.
+    /// Seals all samples in blocks, however few of a tag there are, and gives the room back to the disk. Sealing happens by
+    /// itself once there are enough; before a file is put away this makes it small.
     ///
     /// # Errors
     /// If the database fails or the store is closed.
     pub async fn seal(&self) -> Result<(), StoreError> {
         while self.series().commit(SeriesWrite::Seal(Wanted::All)).await? > 0 {}
+        while self.series().commit(SeriesWrite::Shrink).await? > 0 {}
         Ok(())
     }
 

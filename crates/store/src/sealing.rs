@@ -8,7 +8,7 @@ use andon_plant::{Sample, Timestamp};
 use sqlx::SqliteConnection;
 
 use crate::{
-    batch::Numbered,
+    batch::{Numbered, TAGS_IN_PART},
     blocks::{self, BlockKey},
     error::StoreError,
     names::numbered,
@@ -24,7 +24,7 @@ pub(crate) const BLOCK_MOST: usize = BLOCK + BLOCK / 2;
 /// A block with fewer is joined with what comes next to it.
 const SMALL: i64 = BLOCK as i64 / 2;
 /// A part is sealed once its tags have a block each, on the average.
-const PART_SAMPLES: i64 = 32 * BLOCK as i64;
+const PART_SAMPLES: i64 = TAGS_IN_PART * BLOCK as i64;
 /// Or once reading it means opening this many batches.
 const PART_BATCHES: i64 = 1_024;
 /// Fewer samples of a tag go to rows instead: a block would be rewritten too often for them.

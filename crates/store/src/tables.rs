@@ -46,6 +46,10 @@ impl Write for MainWrite {
         }
     }
 
+    async fn settle(_: &mut SqliteConnection, _: &mut ()) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn chore(_: &()) -> Option<Infallible> {
         None
     }
@@ -65,6 +69,8 @@ pub(crate) enum SeriesWrite {
     Verdicts(Vec<Verdict>),
     /// What is wanted is sealed from now on; the answer is how much is left to do.
     Seal(Wanted),
+    /// Free pages are given back to the disk; the answer is how many are left.
+    Shrink,
     PruneSamples {
         before: Timestamp,
     },
@@ -88,21 +94,29 @@ impl Write for SeriesWrite {
         match self {
             SeriesWrite::Samples(samples) => samples.len(),
             SeriesWrite::Verdicts(verdicts) => verdicts.iter().map(|v| 1 + v.tags.len()).sum(),
-            SeriesWrite::Seal(_) => 0,
+            SeriesWrite::Seal(_) | SeriesWrite::Shrink => 0,
             SeriesWrite::CutBlock { .. } => 1,
             SeriesWrite::PruneSamples { .. } | SeriesWrite::PruneScores { .. } => retention::CHUNK as usize,
         }
     }
 
     async fn apply(&self, conn: &mut SqliteConnection, memory: &mut Memory) -> Result<i64, StoreError> {
+        if !matches!(self, SeriesWrite::Samples(_)) {
+            tail::settle(conn, memory).await?;
+        }
         match self {
             SeriesWrite::Samples(samples) => tail::append(conn, memory, samples).await,
             SeriesWrite::Verdicts(verdicts) => scores::insert(conn, &mut memory.names, verdicts).await,
             SeriesWrite::Seal(wanted) => sealing::want(conn, &mut memory.tails, *wanted).await,
+            SeriesWrite::Shrink => retention::shrink(conn).await,
             SeriesWrite::CutBlock { tag, before } => sealing::cut(conn, *tag, *before).await,
             SeriesWrite::PruneSamples { before } => retention::delete_samples(conn, *before).await,
             SeriesWrite::PruneScores { before } => retention::delete_scores(conn, *before).await,
         }
+    }
+
+    async fn settle(conn: &mut SqliteConnection, memory: &mut Memory) -> Result<(), StoreError> {
+        tail::settle(conn, memory).await
     }
 
     fn chore(memory: &Memory) -> Option<Chore> {

@@ -1,8 +1,8 @@
 //! The tail: what has been appended and is not sealed in blocks yet. It is as durable as any other commit.
 //!
-//! A batch of few samples is written as rows of `sample`. One of many is a row of `tail` for each part (32 tags): a row a
-//! sample costs 3 µs and 30 bytes, a tenth of that is too much at 847 tags and 100 Hz. While a part has rows in `tail`, all that
-//! comes for it goes there. So it is always known what came later: `tail` by `seq`, then `sample`, then blocks.
+//! What is few in a commit is written as rows of `sample`. What is many is one row of `tail` for each part (eight tags): a row
+//! for each sample is 64,000 a second at ten commits a second, and 847 tags at 100 Hz are 84,700. While a part has rows in
+//! `tail`, all that comes for it goes there. So it is always known what came later: `tail` by `seq`, then `sample`, then blocks.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -18,14 +18,16 @@ use crate::{
     series::SeriesQuery,
 };
 
-/// From this many samples of one part on, a batch is written to `tail`.
-const MANY: usize = 64;
+/// From this many samples of one part on, they are written to `tail`.
+const MANY: usize = 32;
 
 /// What the writer of samples remembers between transactions.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) names: Names,
     pub(crate) tails: Tails,
+    /// What was appended in this transaction and is not written yet.
+    pending: Vec<Numbered>,
 }
 
 /// What is in the tail, so that the writer knows what to seal next.
@@ -84,14 +86,24 @@ impl Tails {
     }
 }
 
-/// Writes samples to the tail, in any order; of two at one time the later in `samples` is kept.
+/// Appends samples, in any order; they are written by [`settle`], all of a transaction together.
 pub(crate) async fn append(
     conn: &mut SqliteConnection,
     memory: &mut Memory,
     samples: &[TagSample],
 ) -> Result<i64, StoreError> {
+    let resolved = resolve(conn, &mut memory.names, samples).await?;
+    memory.pending.extend(resolved);
+    Ok(samples.len() as i64)
+}
+
+/// Writes to the tail what was appended in this transaction; of two samples at one time the later appended is kept.
+pub(crate) async fn settle(conn: &mut SqliteConnection, memory: &mut Memory) -> Result<(), StoreError> {
+    if memory.pending.is_empty() {
+        return Ok(());
+    }
     memory.tails.load(&mut *conn).await?;
-    let mut sorted = resolve(&mut *conn, &mut memory.names, samples).await?;
+    let mut sorted = std::mem::take(&mut memory.pending);
     sorted.sort_by_key(|s| s.tag);
     for part in sorted.chunk_by(|a, b| part_of(a.tag) == part_of(b.tag)) {
         let number = part_of(part[0].tag);
@@ -105,7 +117,7 @@ pub(crate) async fn append(
             }
         }
     }
-    Ok(samples.len() as i64)
+    Ok(())
 }
 
 async fn resolve(

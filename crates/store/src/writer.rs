@@ -53,6 +53,12 @@ pub(crate) trait Write: Send + Sync + 'static {
         memory: &mut Self::Memory,
     ) -> impl Future<Output = Result<i64, StoreError>> + Send;
 
+    /// Makes what the changes of a transaction have left to be made together; called before it is committed.
+    fn settle(
+        conn: &mut SqliteConnection,
+        memory: &mut Self::Memory,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// The next chore, if any is due.
     fn chore(memory: &Self::Memory) -> Option<Self::Chore>;
 
@@ -299,6 +305,7 @@ impl<W: Write> Task<W> {
         for job in batch {
             answers.push(job.write.apply(&mut transaction, &mut self.memory).await?);
         }
+        W::settle(&mut transaction, &mut self.memory).await?;
         transaction.commit().await?;
         Ok(answers)
     }
