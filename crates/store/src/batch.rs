@@ -20,7 +20,7 @@ use crate::{
 
 const VERSION: u8 = 1;
 /// Tags in one part: few enough that a reader of one tag does not wade through all, many enough that a batch is few rows.
-pub(crate) const TAGS_IN_PART: i64 = 8;
+pub(crate) const TAGS_IN_PART: i64 = 16;
 
 /// The part that a tag is in.
 pub(crate) fn part_of(tag: i64) -> i64 {
@@ -192,7 +192,7 @@ mod tests {
         let time = prop_oneof![any::<i64>(), 0i64..1000];
         let status = prop_oneof![Just(0), any::<u32>()];
         let bits = prop_oneof![any::<u64>(), (0..4u64).prop_map(|n| (n as f64).to_bits())];
-        (16i64..24, time, bits, status).prop_map(|(tag, time, bits, status)| Numbered {
+        (32i64..48, time, bits, status).prop_map(|(tag, time, bits, status)| Numbered {
             tag,
             sample: Sample {
                 time: Timestamp::from_micros(time),

@@ -31,7 +31,8 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Deletes what is older than `keep` says. The files keep their size; new rows fill the room.
+    /// Deletes what is older than `keep` says, blocks as a whole and the one at the edge in part. The files keep their size;
+    /// new samples fill the room.
     ///
     /// # Errors
     /// If the database fails or the store is closed; what was deleted until then stays deleted.

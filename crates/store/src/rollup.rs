@@ -70,12 +70,10 @@ impl Extremes {
         }
     }
 
-    /// Whether no sample of a block could change this, given the block's own extremes.
+    /// Whether no sample of a block could make this lower, higher or the gap earlier, given the block's own extremes.
     pub(crate) fn covers(&self, block: &Extremes) -> bool {
-        let lowest = |own: &Sample, other: &Sample| own.value < other.value || as_early(own, other);
-        let highest = |own: &Sample, other: &Sample| own.value > other.value || as_early(own, other);
-        block.min.is_none_or(|b| self.min.is_some_and(|own| lowest(&own, &b)))
-            && block.max.is_none_or(|b| self.max.is_some_and(|own| highest(&own, &b)))
+        block.min.is_none_or(|b| self.min.is_some_and(|own| own.value <= b.value))
+            && block.max.is_none_or(|b| self.max.is_some_and(|own| own.value >= b.value))
             && block.gap.is_none_or(|b| self.gap.is_some_and(|own| own.time <= b.time))
     }
 
@@ -83,11 +81,6 @@ impl Extremes {
     pub(crate) fn kept(&self) -> impl Iterator<Item = Sample> {
         [self.min, self.max, self.gap].into_iter().flatten()
     }
-}
-
-/// Equal and not later: what a block has of this value is later still.
-fn as_early(own: &Sample, other: &Sample) -> bool {
-    own.value == other.value && own.time <= other.time
 }
 
 /// The time and status of a sample in columns that may be null.

@@ -1,6 +1,6 @@
 //! The tail: what has been appended and is not sealed in blocks yet. It is as durable as any other commit.
 //!
-//! What is few in a commit is written as rows of `sample`. What is many is one row of `tail` for each part (eight tags): a row
+//! What is few in a commit is written as rows of `sample`. What is many is one row of `tail` for each part (16 tags): a row
 //! for each sample is 64,000 a second at ten commits a second, and 847 tags at 100 Hz are 84,700. While a part has rows in
 //! `tail`, all that comes for it goes there. So it is always known what came later: `tail` by `seq`, then `sample`, then blocks.
 

@@ -30,7 +30,7 @@ create table block_data (
     data blob not null
 ) strict;
 
--- What large batches wrote, until it is sealed in blocks: a row holds, for the eight tags of one part (tag_id / 8), the samples of
+-- What large batches wrote, until it is sealed in blocks: a row holds, for the 16 tags of one part (tag_id / 16), the samples of
 -- one commit. Of two samples at one time the higher `seq` counts, then `sample`, then `block`.
 create table tail (
     part integer not null,
