@@ -8,7 +8,7 @@ use crate::{
     block::{self, BlockError},
     error::StoreError,
     names::{Label, numbered},
-    rollup::{Extremes, RollUp, columns, sample},
+    rollup::{Extremes, RollUp, columns},
     rows::Span,
 };
 
@@ -188,32 +188,4 @@ pub(crate) async fn count(conn: &mut SqliteConnection, tag: i64, (from, to): Spa
     .fetch_one(conn)
     .await?;
     Ok(count)
-}
-
-/// The blocks that begin in a span with their extremes, oldest first, up to `limit`.
-pub(crate) async fn rolled(
-    conn: &mut SqliteConnection,
-    tag: i64,
-    (from, to): Span,
-    limit: i64,
-) -> Result<Vec<Rolled>, StoreError> {
-    let rows = sqlx::query!(
-        "select first_us, last_us, count, data_id, min_us, min_status, min, max_us, max_status, max, gap_us, gap_status
-         from block where tag_id = ? and first_us >= ? and first_us < ? order by first_us limit ?",
-        tag,
-        from,
-        to,
-        limit
-    )
-    .map(|row| Rolled {
-        block: BlockKey { first_us: row.first_us, last_us: row.last_us, count: row.count, data_id: row.data_id },
-        extremes: Extremes {
-            min: sample(row.min_us, row.min_status, row.min),
-            max: sample(row.max_us, row.max_status, row.max),
-            gap: sample(row.gap_us, row.gap_status, None),
-        },
-    })
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
 }

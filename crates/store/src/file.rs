@@ -17,6 +17,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// The same for the writer, which then tries again for as long as it takes and says so in the log.
 const WRITER_BUSY: Duration = Duration::from_secs(1);
 const READERS: u32 = 4;
+/// Rows that SQLite's thread may be ahead of a reader: fewer would have the two wait for each other all the time.
+const READ_AHEAD: usize = 1_024;
 
 /// One of the store's two files.
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl DatabaseFile {
     /// A small pool that can only read. With a WAL it never waits for the writer, nor the writer for it.
     pub(crate) async fn readers(&self, path: &Path) -> Result<SqlitePool, StoreError> {
         let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+        let options = options.row_buffer_size(READ_AHEAD);
         let pool = SqlitePoolOptions::new().max_connections(READERS);
         Ok(pool.connect_with(options.disable_statement_logging()).await?)
     }

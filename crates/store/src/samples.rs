@@ -1,6 +1,7 @@
 //! Samples: appended in any order, read in order of time.
 
 mod merge;
+mod rolled;
 mod thin;
 
 use std::collections::BTreeSet;

@@ -3,7 +3,10 @@
 use andon_plant::Sample;
 use sqlx::SqliteConnection;
 
-use super::merge;
+use super::{
+    merge,
+    rolled::{self, Whole},
+};
 use crate::{
     blocks::{self, Rolled},
     error::StoreError,
@@ -17,8 +20,6 @@ use crate::{
 
 /// Points kept of a bucket at the most.
 const KEPT: usize = 3;
-/// Roll-ups looked at in one go.
-const PAGE: i64 = 8_192;
 
 /// A tag's samples in a span, oldest first, thinned to at most `max_points`.
 pub(super) async fn read(
@@ -43,9 +44,14 @@ pub(super) async fn read(
     }
     let extent = Extent { count: in_blocks, first_us: ends[0], last_us: ends[1] };
     let Some(buckets) = Buckets::plan(extent, max_points, KEPT) else { return Ok(Vec::new()) };
+    let ends = tail.first().zip(tail.last()).map(|(first, last)| (first.time.as_micros(), last.time.as_micros()));
+    let whole = Whole { tag: tag.0, span, buckets, tail: ends.unwrap_or((i64::MAX, i64::MIN)) };
     let mut trend = Trend::new(buckets, span, tail);
-    let undecided = roll(&mut *conn, tag.0, begin, &mut trend).await?;
-    for rolled in undecided {
+    rolled::extremes(&mut *conn, whole).await?.into_iter().for_each(|sample| trend.keep(sample));
+    let mut others = rolled::others(&mut *conn, whole, begin.0).await?;
+    // What is certain of all goes first: most of them need not be opened then.
+    others.retain(|rolled| !trend.roll(rolled));
+    for rolled in others {
         if !trend.settles(&rolled) {
             trend.add(&merge::within(blocks::open(&mut *conn, tag.1, rolled.block).await?, span));
         }
@@ -61,22 +67,6 @@ fn thinned(samples: Vec<Sample>, max_points: usize) -> Vec<Sample> {
     let mut trend = Trend::new(buckets, (i64::MIN, i64::MAX), Vec::new());
     trend.add(&samples);
     trend.points()
-}
-
-/// Adds what roll-ups tell for certain; the blocks that may have to be opened.
-async fn roll(
-    conn: &mut SqliteConnection,
-    tag: i64,
-    mut begin: Span,
-    trend: &mut Trend,
-) -> Result<Vec<Rolled>, StoreError> {
-    let mut undecided = Vec::new();
-    loop {
-        let page = blocks::rolled(&mut *conn, tag, begin, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(undecided) };
-        begin.0 = last.block.first_us.saturating_add(1);
-        undecided.extend(page.into_iter().filter(|rolled| !trend.roll(rolled)));
-    }
 }
 
 /// The buckets of a thinned trend as they fill.
@@ -111,10 +101,15 @@ impl Trend {
                 tail += 1;
             }
             if self.tail.get(tail).is_none_or(|t| t.time != sample.time) {
-                let bucket = self.bucket(sample.time.as_micros());
-                self.extremes[bucket].add(*sample);
+                self.keep(*sample);
             }
         }
+    }
+
+    /// Adds a sample.
+    fn keep(&mut self, sample: Sample) {
+        let bucket = self.bucket(sample.time.as_micros());
+        self.extremes[bucket].add(sample);
     }
 
     /// Adds what is certain from the roll-up of a block; whether that is all there is to say of it.
@@ -122,10 +117,7 @@ impl Trend {
         if !self.is_whole(rolled) {
             return false;
         }
-        for sample in rolled.extremes.kept() {
-            let bucket = self.bucket(sample.time.as_micros());
-            self.extremes[bucket].add(sample);
-        }
+        rolled.extremes.kept().for_each(|sample| self.keep(sample));
         self.bucket(rolled.block.first_us) == self.bucket(rolled.block.last_us)
     }
 
