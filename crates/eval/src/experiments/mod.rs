@@ -4,8 +4,10 @@
 
 mod calibration;
 mod contextual;
+mod cost;
 mod faults;
 mod modes;
+mod thresholds;
 
 /// An experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,10 @@ pub(crate) enum Experiment {
     Faults,
     /// Whether a value that is right in another mode is found.
     Contextual,
+    /// What each threshold strategy does (paper, Table 4).
+    Thresholds,
+    /// What judging a row costs.
+    Cost,
 }
 
 /// How long an experiment takes.
@@ -39,8 +45,14 @@ impl Size {
 }
 
 impl Experiment {
-    pub(crate) const ALL: [Experiment; 4] =
-        [Experiment::Modes, Experiment::Calibration, Experiment::Faults, Experiment::Contextual];
+    pub(crate) const ALL: [Experiment; 6] = [
+        Experiment::Modes,
+        Experiment::Calibration,
+        Experiment::Faults,
+        Experiment::Contextual,
+        Experiment::Thresholds,
+        Experiment::Cost,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -48,6 +60,8 @@ impl Experiment {
             Experiment::Calibration => "calibration",
             Experiment::Faults => "faults",
             Experiment::Contextual => "contextual",
+            Experiment::Thresholds => "thresholds",
+            Experiment::Cost => "cost",
         }
     }
 
@@ -69,6 +83,8 @@ impl Experiment {
             Experiment::Calibration => calibration::run(size),
             Experiment::Faults => faults::run(size),
             Experiment::Contextual => contextual::run(size),
+            Experiment::Thresholds => thresholds::run(size),
+            Experiment::Cost => cost::run(size),
         }
     }
 }

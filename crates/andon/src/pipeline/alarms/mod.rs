@@ -118,7 +118,9 @@ impl Alarms {
                 _ = tick.tick() => self.watch().await,
             }
         }
-        self.late.drain().for_each(|(asset, late)| late.tell(&asset));
+        for (asset, late) in std::mem::take(&mut self.late) {
+            self.journal_late(&asset, late).await;
+        }
     }
 
     async fn take(&mut self, message: Message) {
@@ -149,7 +151,7 @@ impl Alarms {
             return self.late.entry(verdict.asset.clone()).or_default().count(verdict);
         }
         if let Some(late) = self.late.remove(&verdict.asset) {
-            late.tell(&verdict.asset);
+            self.journal_late(&verdict.asset, late).await;
         }
         let raises = card.maintenance.is_none() || self.is_active(&verdict.asset, &Condition::Score);
         let level = if raises { verdict.score } else { f64::NEG_INFINITY };

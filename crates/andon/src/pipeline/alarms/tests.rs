@@ -74,22 +74,28 @@ async fn late_rows_neither_raise_nor_clear() {
     assert!(task.all().await.is_empty());
     task.judge(verdict(2, 9.0)).await;
     task.judge(late(3, 0.1)).await;
-    assert!(task.all().await[0].state.active());
+    assert!(task.all().await.last().unwrap().state.active());
     task.judge(verdict(4, 0.1)).await;
-    assert!(!task.all().await[0].state.active());
+    assert!(!task.all().await.last().unwrap().state.active());
 }
 
 #[tokio::test]
-async fn late_rows_are_counted_until_the_first_in_its_time() {
+async fn what_late_rows_show_is_written_down_and_not_annunciated() {
     let mut task = Task::new().await;
-    for (s, score) in [(1, 9.0), (2, 0.1), (3, 3.0)] {
+    for (s, score) in [(1, 0.1), (2, 9.0), (3, 12.0), (4, 0.1)] {
         task.judge(late(s, score)).await;
     }
-    let mut counted = Late::default();
-    [late(1, 9.0), late(2, 0.1), late(3, 3.0)].iter().for_each(|v| counted.count(v));
-    assert_eq!(task.alarms.late[&mixer()], counted);
-    task.judge(verdict(4, 0.1)).await;
-    assert!(task.alarms.late.is_empty());
+    task.judge(verdict(5, 0.1)).await;
+    let all = task.all().await;
+    let alarm = &all[0];
+    let at = Timestamp::from_secs;
+    assert_eq!((all.len(), alarm.raised_at, alarm.cleared_at), (1, at(2), Some(at(3))));
+    assert!(!alarm.state.open() && task.bench.hub.board.asset("Mixer").unwrap().open_alarms == 0);
+    let said = Some("judged after its time: 2 of 4 late rows reached the threshold".to_owned());
+    assert_eq!(task.journal(alarm.id).await, [(Transition::Raised, said.clone()), (Transition::Cleared, said)]);
+    task.judge(late(6, 0.1)).await;
+    task.judge(verdict(7, 0.1)).await;
+    assert_eq!(task.all().await.len(), 1);
 }
 
 #[tokio::test]
