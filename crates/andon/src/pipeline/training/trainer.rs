@@ -17,7 +17,7 @@ use super::{
     kept::{CutShort, Folder},
 };
 use crate::{
-    config::AssetConfig,
+    config::{AssetConfig, overruled},
     pipeline::{
         board::{ModelCard, TrainingCard},
         detection::{Detection, Input},
@@ -126,6 +126,9 @@ impl Trainer {
             return Err("it was cancelled".into());
         }
         let version = artifact.manifest.version();
+        if let Some(text) = overruled(&card.config.threshold, artifact.manifest.threshold.base()) {
+            tracing::warn!(%asset, "{text}");
+        }
         let left_out: Vec<TagName> = artifact.manifest.model.normalisation.constant().cloned().collect();
         self.keep(asset, &artifact).await?;
         let model = model_card(&artifact);
