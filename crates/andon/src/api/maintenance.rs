@@ -23,7 +23,7 @@ const LONGEST_REASON: usize = 500;
 /// What is done, and until when.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
+pub(super) struct Maintain {
     /// When it ends, by itself: RFC 3339 or epoch seconds, at most 31 days ahead. A time that has passed ends it now.
     #[serde(default)]
     until: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct Request {
     reason: Option<String>,
 }
 
-impl Request {
+impl Maintain {
     /// The order; none where it ends one.
     fn order(self, now: Timestamp) -> Result<Option<Maintenance>, Problem> {
         let Some(until) = instant("until", self.until.as_deref())? else {
@@ -61,13 +61,13 @@ impl Request {
 
 /// Puts an asset under maintenance until a time, at which it ends by itself; what was ordered before is replaced.
 #[utoipa::path(post, path = "/assets/{asset}/maintenance", tag = "assets", params(("asset" = String, Path)),
-    request_body = Request,
+    request_body = Maintain,
     responses((status = 200, description = "The asset"), (status = 400, body = Problem), (status = 404, body = Problem),
         (status = 409, description = "A tag or the schedule says so", body = Problem)))]
 pub(super) async fn begin(
     State(api): State<Api>,
     Path(asset): Path<String>,
-    Body(body): Body<Request>,
+    Body(body): Body<Maintain>,
 ) -> Result<Json<AssetItem>, Problem> {
     let order = body.order(api.hub.clock.now())?;
     maintain(&api, &asset, order).await
@@ -109,7 +109,7 @@ mod tests {
 
     fn order(until: &str, reason: &str) -> Result<Option<Maintenance>, String> {
         let until = Some(until.to_owned()).filter(|text| !text.is_empty());
-        let request = Request { until, reason: Some(reason.to_owned()) };
+        let request = Maintain { until, reason: Some(reason.to_owned()) };
         request.order(Timestamp::from_secs(1_000_000)).map_err(|problem| problem.detail)
     }
 
