@@ -174,11 +174,25 @@ async fn restore_model(
         }
     };
     let version = artifact.manifest.version();
-    let card = model_card(&artifact);
+    let card = model_card(&artifact, asset);
+    warn_of_unheeded(asset, &card.unheeded);
     install(detection, lifecycle, asset.name.clone(), artifact).await.map_err(anyhow::Error::msg)?;
     hub.board.update(&asset.name, |c| c.install(card));
     tracing::info!(asset = %asset.name, version, "model in force");
     Ok(())
+}
+
+/// Says which keys of the configuration do nothing, because the model was fitted with other values.
+fn warn_of_unheeded(asset: &AssetConfig, unheeded: &[String]) {
+    if unheeded.is_empty() {
+        return;
+    }
+    let mend = match &asset.model {
+        Some(dir) => format!("write {} anew with `andon fit`", dir.display()),
+        None => format!("POST /api/v1/assets/{}/training", asset.name),
+    };
+    let keys = unheeded.join(", ");
+    tracing::warn!(asset = %asset.name, "{keys}: the model was fitted with other values, in force until the next fit ({mend})");
 }
 
 /// Reads what the sources remember, fills the windows, and begins to listen.

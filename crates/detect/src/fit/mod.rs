@@ -160,6 +160,7 @@ pub fn fit(
         limits: settings.limits.clone(),
         scorer: fitted.scorer,
         threshold,
+        threshold_settings: Some(settings.threshold.clone()),
         drift: settings.drift.clone(),
         alarm: settings.alarm,
     };
@@ -428,6 +429,7 @@ mod tests {
         });
         let manifest = artifact.unwrap().manifest;
         assert!(manifest.calibration_rows > 26, "{}", manifest.calibration_rows);
+        assert_eq!(manifest.threshold_settings, Some(settings.threshold));
         assert!(seen.is_sorted() && seen.iter().all(|(epoch, epochs)| epoch <= epochs && *epochs == 10), "{seen:?}");
     }
 
