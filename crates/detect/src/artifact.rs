@@ -8,7 +8,7 @@ use std::{
 
 use andon_model::{Autoencoder, LoadError, ModelManifest, weights};
 use andon_plant::{Tag, TagName, Timestamp, WindowerSettings, alarm::AlarmSettings};
-use andon_scoring::{DriftSettings, Scorer, TagLimits, Threshold, explain::TagHabits};
+use andon_scoring::{DriftSettings, Scorer, TagLimits, Threshold, ThresholdSettings, explain::TagHabits};
 use serde::{Deserialize, Serialize};
 
 use crate::fit::Challenger;
@@ -54,6 +54,9 @@ pub struct Manifest {
     pub scorer: Scorer,
     /// The threshold as it stands before the first row.
     pub threshold: Threshold,
+    /// What the threshold was fitted with; none in a model of before that was kept.
+    #[serde(default)]
+    pub threshold_settings: Option<ThresholdSettings>,
     /// When the model no longer fits.
     pub drift: DriftSettings,
     /// When alarms are raised and cleared, for offline scoring.

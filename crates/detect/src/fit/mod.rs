@@ -20,7 +20,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use andon_model::{Autoencoder, ModelSettings, Progress, Series, TrainError};
 use andon_plant::{
-    Fill, Reconstruct, Tag, TagKind, Timestamp, Window, WindowerSettings, alarm::AlarmSettings,
+    Fill, Reconstruct, Tag, TagKind, TagName, Timestamp, Window, WindowerSettings, alarm::AlarmSettings,
     reconstruct::ReconstructError,
 };
 use andon_scoring::{
@@ -37,6 +37,10 @@ use held_out::HeldOut;
 
 /// The usual share of a recording that judgement is calibrated on.
 pub const CALIBRATION_SHARE: f64 = 0.2;
+
+/// From here on a value measures nothing: the largest number a 32-bit tag can hold stands for `no value` in many systems, and
+/// larger ones have no finite square, so that a tag that shows one could not be scaled.
+const TOO_LARGE: f64 = f32::MAX as f64;
 
 /// What [`fit`] is told besides the data.
 #[derive(Debug, Clone)]
@@ -89,6 +93,19 @@ pub enum FitError {
         /// Seconds between two rows.
         grid_s: f64,
     },
+    /// A tag has a value that can't have been measured.
+    #[error(
+        "tag `{tag}` is {value:e} at {time}: no instrument measures that, and beside it everything else of the tag would look \
+         alike; leave the value out of the recording, or train on a span without it"
+    )]
+    TooLarge {
+        /// The tag.
+        tag: TagName,
+        /// The value.
+        value: f64,
+        /// When.
+        time: Timestamp,
+    },
     /// The model could not be trained.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -114,7 +131,7 @@ pub fn fit(
     settings: &FitSettings,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Artifact, FitError> {
-    let all = enough(stream, tags.len(), settings)?;
+    let all = enough(stream, tags, settings)?;
     let mut fitting = Fitting { stream, tags, settings, progress };
     let (model, rows) = fitting.run(&all)?;
     let columns = model.manifest().normalisation.width();
@@ -143,6 +160,7 @@ pub fn fit(
         limits: settings.limits.clone(),
         scorer: fitted.scorer,
         threshold,
+        threshold_settings: Some(settings.threshold.clone()),
         drift: settings.drift.clone(),
         alarm: settings.alarm,
     };
@@ -210,13 +228,17 @@ pub fn train(
     settings: &FitSettings,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<(Autoencoder, Vec<HeldOutRow>), FitError> {
-    let all = enough(stream, tags.len(), settings)?;
+    let all = enough(stream, tags, settings)?;
     Fitting { stream, tags, settings, progress }.run(&all)
 }
 
-/// The recording as runs of consecutive grid rows, of which there are enough.
-fn enough(stream: &Stream, tags: usize, settings: &FitSettings) -> Result<Vec<Series>, FitError> {
-    let all = series(stream, tags, &settings.window);
+/// The recording as runs of consecutive grid rows, of which there are enough, and none with a value that was not measured.
+fn enough(stream: &Stream, tags: &[Tag], settings: &FitSettings) -> Result<Vec<Series>, FitError> {
+    if let Some((tag, sample)) = stream.samples().iter().find(|(_, sample)| sample.value.abs() >= TOO_LARGE) {
+        let (tag, value) = (tags[*tag].name.clone(), sample.value);
+        return Err(FitError::TooLarge { tag, value, time: sample.time });
+    }
+    let all = series(stream, tags.len(), &settings.window);
     let have = all.iter().map(|s| s.rows.len()).sum();
     let need = settings.window.rows * 3;
     if have < need {
@@ -357,7 +379,7 @@ pub(crate) fn given_mode(window: &Window, tag: usize) -> Option<i64> {
 mod tests {
     use std::{ops::Range, time::Duration};
 
-    use andon_plant::{Sample, TagName};
+    use andon_plant::Sample;
 
     use super::*;
 
@@ -407,7 +429,20 @@ mod tests {
         });
         let manifest = artifact.unwrap().manifest;
         assert!(manifest.calibration_rows > 26, "{}", manifest.calibration_rows);
+        assert_eq!(manifest.threshold_settings, Some(settings.threshold));
         assert!(seen.is_sorted() && seen.iter().all(|(epoch, epochs)| epoch <= epochs && *epochs == 10), "{seen:?}");
+    }
+
+    #[test]
+    fn a_value_that_no_instrument_measures_is_named_by_tag_and_time() {
+        for value in [1e300, -f64::from(f32::MAX)] {
+            let mut samples = recording(80, 0..0).samples().to_vec();
+            samples[2 * 33 + 1].1.value = value;
+            let refused =
+                fit(&Stream::new(samples), &tags(), &settings(), &mut |_| ControlFlow::Continue(())).unwrap_err();
+            let named = format!("tag `B` is {value:e} at 1970-01-01T00:00:33Z: ");
+            assert!(refused.to_string().starts_with(&named), "{refused}");
+        }
     }
 
     #[test]

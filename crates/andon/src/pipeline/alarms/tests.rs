@@ -190,6 +190,21 @@ async fn an_assessment_is_journalled_while_the_alarm_is_open_and_after() {
 }
 
 #[tokio::test]
+async fn an_assessment_is_of_what_the_alarm_was_raised_for_then() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 9.0)).await;
+    let id = task.all().await[0].id;
+    task.assess(id, Assessment::Nuisance).await;
+    task.judge(verdict(2, 0.1)).await;
+    assert_eq!(task.all().await[0].assessment, Some(Assessment::Nuisance));
+    task.judge(verdict(3, 12.0)).await;
+    let all = task.all().await;
+    assert_eq!((all.len(), all[0].id, all[0].assessment, all[0].state.active()), (1, id, None, true));
+    let lines: Vec<Transition> = task.journal(id).await.into_iter().map(|(transition, _)| transition).collect();
+    assert_eq!(lines, [Transition::Raised, Transition::AssessedNuisance, Transition::Cleared, Transition::Raised]);
+}
+
+#[tokio::test]
 async fn a_note_goes_into_the_journal_of_every_open_alarm() {
     let mut task = Task::new().await;
     task.judge(verdict(1, 9.0)).await;

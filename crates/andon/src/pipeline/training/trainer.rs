@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Job, JobState, Order,
     kept::{CutShort, Folder},
+    unheeded::{FittedWith, unheeded},
 };
 use crate::{
-    config::AssetConfig,
+    config::{AssetConfig, overruled},
     pipeline::{
         board::{ModelCard, TrainingCard},
         detection::{Detection, Input},
@@ -125,10 +126,13 @@ impl Trainer {
         if !self.hub.training.close(job.id) {
             return Err("it was cancelled".into());
         }
+        if let Some(text) = overruled(&card.config.threshold, artifact.manifest.threshold.base()) {
+            tracing::warn!(%asset, "{text}");
+        }
         let version = artifact.manifest.version();
         let left_out: Vec<TagName> = artifact.manifest.model.normalisation.constant().cloned().collect();
         self.keep(asset, &artifact).await?;
-        let model = model_card(&artifact);
+        let model = model_card(&artifact, &card.config);
         install(&self.detection, &self.lifecycle, asset.clone(), artifact).await?;
         self.hub.board.update(asset, |card| {
             card.install(model);
@@ -266,9 +270,10 @@ pub(in crate::pipeline) async fn stored(hub: &Hub, asset: &AssetConfig) -> Resul
     Ok(Some(Artifact::from_parts(Path::new(&what), kept.manifest.as_bytes(), kept.weights)?))
 }
 
-/// What pages show of a model.
-pub(in crate::pipeline) fn model_card(artifact: &Artifact) -> ModelCard {
+/// What pages show of the model of `asset`.
+pub(in crate::pipeline) fn model_card(artifact: &Artifact, asset: &AssetConfig) -> ModelCard {
     let manifest = &artifact.manifest;
+    let (mode_tag, threshold) = (manifest.mode_tag.as_ref(), manifest.threshold_settings.as_ref());
     ModelCard {
         version: manifest.version(),
         trained_at: manifest.trained_at,
@@ -277,5 +282,6 @@ pub(in crate::pipeline) fn model_card(artifact: &Artifact) -> ModelCard {
         parameters: manifest.model.parameters,
         calibration_rows: manifest.calibration_rows,
         challengers: manifest.challengers.clone(),
+        unheeded: unheeded(asset, &FittedWith { mode_tag, threshold }),
     }
 }
