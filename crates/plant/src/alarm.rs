@@ -24,7 +24,7 @@ pub enum Condition {
     Score,
     /// The asset's source can't be read.
     Source,
-    /// The asset's model is missing or failed.
+    /// The asset's model is missing, has failed, or no longer fits.
     Model,
     /// One tag is far from what was expected of it.
     Tag(TagName),

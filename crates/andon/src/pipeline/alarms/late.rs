@@ -1,55 +1,88 @@
 //! Rows that came after their time, as after a restart: they change no alarm, and what was wrong in them is written down
-//! as an alarm that is over.
+//! as alarms that are over.
 
-use andon_plant::{Alarm, AlarmState, AssetName, Condition, JournalEntry, Timestamp, Verdict, alarm::Transition};
+use andon_plant::{
+    Alarm, AlarmState, AssetName, Condition, JournalEntry, Timestamp, Verdict,
+    alarm::{AlarmSettings, Input, Transition, step},
+};
 
 use super::{
     Alarms,
     occurrence::{NEW, Occurrence},
 };
 
+/// Said with each line of the journal.
+const COMMENT: &str = "judged after its time";
+
 /// One episode of late rows of one asset.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Late {
     rows: usize,
-    /// How many of them reached the threshold, from when to when, and the highest of them.
-    anomalous: usize,
-    span: Option<(Timestamp, Timestamp)>,
-    worst: Option<Box<Verdict>>,
+    last: Timestamp,
+    state: AlarmState,
+    active: Option<Activation>,
+}
+
+/// An alarm as it would have been.
+#[derive(Debug, PartialEq)]
+pub(super) struct Activation {
+    from: Timestamp,
+    worst: Box<Verdict>,
 }
 
 impl Late {
-    pub(super) fn count(&mut self, verdict: &Verdict) {
-        self.rows += 1;
-        if !verdict.anomalous() {
-            return;
+    /// Takes a row, with the delays of the asset's alarm; what has ended with it.
+    pub(super) fn see(&mut self, settings: &AlarmSettings, verdict: &Verdict) -> Option<Activation> {
+        (self.rows, self.last) = (self.rows + 1, verdict.time);
+        let input = Input::Level { time: verdict.time, level: verdict.score, threshold: verdict.threshold };
+        let (state, transition) = step(settings, self.state, input);
+        self.state = state;
+        if let Some(active) = self.active.as_mut().filter(|active| active.worst.score < verdict.score) {
+            *active.worst = verdict.clone();
         }
-        self.anomalous += 1;
-        let first = self.span.map_or(verdict.time, |(first, _)| first);
-        self.span = Some((first, verdict.time));
-        if self.worst.as_ref().is_none_or(|worst| worst.score < verdict.score) {
-            self.worst = Some(Box::new(verdict.clone()));
+        match transition {
+            Some(Transition::Raised) => {
+                self.active = Some(Activation { from: verdict.time, worst: Box::new(verdict.clone()) });
+                None
+            }
+            Some(Transition::Cleared) => self.active.take(),
+            _ => None,
         }
-    }
-
-    fn text(&self) -> String {
-        let (rows, anomalous) = (self.rows, self.anomalous);
-        format!("judged after its time: {anomalous} of {rows} late rows reached the threshold")
     }
 }
 
 impl Alarms {
-    /// Writes down an episode that is over. It is not annunciated: nobody can do anything about it any more.
-    pub(super) async fn journal_late(&self, asset: &AssetName, late: Late) {
-        tracing::info!(%asset, "{}", late.text());
-        let (Some((first, last)), Some(worst)) = (late.span, &late.worst) else { return };
+    /// Takes a late row. What an open alarm or maintenance covers is not written down again.
+    pub(super) async fn judge_late(&mut self, verdict: &Verdict) {
+        let Some(card) = self.hub.board.asset(&verdict.asset) else { return };
+        let covered = card.maintenance.is_some() || self.is_active(&verdict.asset, &Condition::Score);
+        let level = if covered { f64::NEG_INFINITY } else { verdict.score };
+        let seen = Verdict { score: level, ..verdict.clone() };
+        let ended = self.late.entry(verdict.asset.clone()).or_default().see(&card.config.alarm, &seen);
+        if let Some(ended) = ended {
+            self.journal(&verdict.asset, ended, verdict.time).await;
+        }
+    }
+
+    /// An episode is over.
+    pub(super) async fn end_late(&self, asset: &AssetName, late: Late) {
+        tracing::info!(%asset, "{} rows until {} were judged after their time, and changed no alarm", late.rows, late.last);
+        if let Some(active) = late.active {
+            self.journal(asset, active, late.last).await;
+        }
+    }
+
+    /// Writes down an alarm that is over. It is not annunciated: nobody can do anything about it any more.
+    async fn journal(&self, asset: &AssetName, ended: Activation, until: Timestamp) {
         let Some(card) = self.hub.board.asset(asset) else { return };
-        let said = Occurrence::of_verdict(&card.config, worst, None);
-        let alarm = said.raise(&card.config, Condition::Score, AlarmState::default(), None, first);
-        let alarm = Alarm { cleared_at: Some(last), ..alarm };
-        let line =
-            |time, transition| JournalEntry { alarm: NEW, time, transition, by: None, comment: Some(late.text()) };
-        let lines = vec![line(first, Transition::Raised), line(last, Transition::Cleared)];
+        let said = Occurrence::of_verdict(&card.config, &ended.worst, None);
+        let alarm = said.raise(&card.config, Condition::Score, AlarmState::default(), None, ended.from);
+        let alarm = Alarm { cleared_at: Some(until), ..alarm };
+        let line = |time, transition| {
+            let comment = Some(COMMENT.to_owned());
+            JournalEntry { alarm: NEW, time, transition, by: None, comment }
+        };
+        let lines = vec![line(ended.from, Transition::Raised), line(until, Transition::Cleared)];
         if let Err(e) = self.hub.store.insert_alarm(alarm, lines).await {
             tracing::error!(%asset, "what late rows showed could not be written: {e}");
         }

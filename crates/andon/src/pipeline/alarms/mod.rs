@@ -119,7 +119,7 @@ impl Alarms {
             }
         }
         for (asset, late) in std::mem::take(&mut self.late) {
-            self.journal_late(&asset, late).await;
+            self.end_late(&asset, late).await;
         }
     }
 
@@ -148,10 +148,10 @@ impl Alarms {
     async fn judge(&mut self, verdict: &Verdict, drift: Option<DriftState>) {
         let Some(card) = self.hub.board.asset(&verdict.asset) else { return };
         if verdict.late {
-            return self.late.entry(verdict.asset.clone()).or_default().count(verdict);
+            return self.judge_late(verdict).await;
         }
         if let Some(late) = self.late.remove(&verdict.asset) {
-            self.journal_late(&verdict.asset, late).await;
+            self.end_late(&verdict.asset, late).await;
         }
         let raises = card.maintenance.is_none() || self.is_active(&verdict.asset, &Condition::Score);
         let level = if raises { verdict.score } else { f64::NEG_INFINITY };

@@ -82,19 +82,30 @@ async fn late_rows_neither_raise_nor_clear() {
 #[tokio::test]
 async fn what_late_rows_show_is_written_down_and_not_annunciated() {
     let mut task = Task::new().await;
-    for (s, score) in [(1, 0.1), (2, 9.0), (3, 12.0), (4, 0.1)] {
+    for (s, score) in [(1, 0.1), (2, 9.0), (3, 12.0), (4, 0.1), (9, 9.0)] {
         task.judge(late(s, score)).await;
     }
-    task.judge(verdict(5, 0.1)).await;
+    task.judge(verdict(10, 0.1)).await;
     let all = task.all().await;
-    let alarm = &all[0];
     let at = Timestamp::from_secs;
-    assert_eq!((all.len(), alarm.raised_at, alarm.cleared_at), (1, at(2), Some(at(3))));
-    assert!(!alarm.state.open() && task.bench.hub.board.asset("Mixer").unwrap().open_alarms == 0);
-    let said = Some("judged after its time: 2 of 4 late rows reached the threshold".to_owned());
-    assert_eq!(task.journal(alarm.id).await, [(Transition::Raised, said.clone()), (Transition::Cleared, said)]);
-    task.judge(late(6, 0.1)).await;
-    task.judge(verdict(7, 0.1)).await;
+    let spans: Vec<_> = all.iter().map(|alarm| (alarm.raised_at, alarm.cleared_at)).collect();
+    assert_eq!(spans, [(at(2), Some(at(4))), (at(9), Some(at(9)))]);
+    assert!(all.iter().all(|alarm| !alarm.state.open()));
+    assert_eq!(task.bench.hub.board.asset("Mixer").unwrap().open_alarms, 0);
+    let said = Some("judged after its time".to_owned());
+    assert_eq!(task.journal(all[0].id).await, [(Transition::Raised, said.clone()), (Transition::Cleared, said)]);
+}
+
+#[tokio::test]
+async fn late_rows_that_an_alarm_or_maintenance_covers_are_not_written_down_again() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 9.0)).await;
+    task.judge(late(2, 9.0)).await;
+    task.judge(verdict(3, 0.1)).await;
+    let ordered = Maintenance::ordered(Timestamp::from_secs(5_000), "belt".to_owned(), "ann");
+    task.bench.hub.board.update("Mixer", |card| card.maintenance = Some(ordered));
+    task.judge(late(4, 9.0)).await;
+    task.judge(verdict(5, 0.1)).await;
     assert_eq!(task.all().await.len(), 1);
 }
 

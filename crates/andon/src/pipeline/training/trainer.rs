@@ -273,7 +273,7 @@ pub(in crate::pipeline) async fn stored(hub: &Hub, asset: &AssetConfig) -> Resul
 /// What pages show of the model of `asset`.
 pub(in crate::pipeline) fn model_card(artifact: &Artifact, asset: &AssetConfig) -> ModelCard {
     let manifest = &artifact.manifest;
-    let (mode_tag, threshold) = (manifest.mode_tag.as_ref(), manifest.threshold_settings.as_ref());
+    let (mode_tag, threshold) = (manifest.mode_tag.as_ref(), &manifest.threshold_settings);
     ModelCard {
         version: manifest.version(),
         trained_at: manifest.trained_at,

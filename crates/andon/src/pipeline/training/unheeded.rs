@@ -1,4 +1,4 @@
-//! Keys of the configuration that only a fit reads, and that were changed after it.
+//! The mode tag and the threshold's keys, which only a fit reads, and that were changed after it.
 
 use andon_plant::TagName;
 use andon_scoring::ThresholdSettings;
@@ -9,8 +9,7 @@ use crate::config::AssetConfig;
 /// What a model was fitted with.
 pub(super) struct FittedWith<'a> {
     pub(super) mode_tag: Option<&'a TagName>,
-    /// None where that is not known any more.
-    pub(super) threshold: Option<&'a ThresholdSettings>,
+    pub(super) threshold: &'a ThresholdSettings,
 }
 
 /// The keys of `asset` that have another value than the model was fitted with: they count once it is fitted again. The
@@ -19,13 +18,11 @@ pub(super) fn unheeded(asset: &AssetConfig, fitted: &FittedWith<'_>) -> Vec<Stri
     let silent = |is_default: bool| asset.model.is_some() && is_default;
     let mode_tag = asset.mode_tag.as_ref() != fitted.mode_tag && !silent(asset.mode_tag.is_none());
     let mut keys: Vec<String> = mode_tag.then(|| "mode_tag".to_owned()).into_iter().collect();
-    if let Some(threshold) = fitted.threshold {
-        let (told, default) = (values(threshold), values(&ThresholdSettings::default()));
-        let changed = values(&asset.threshold)
-            .into_iter()
-            .filter(|(key, value)| told.get(key) != Some(value) && !silent(default.get(key) == Some(value)));
-        keys.extend(changed.map(|(key, _)| format!("threshold.{}", key.trim_end_matches("_s"))));
-    }
+    let (told, default) = (values(fitted.threshold), values(&ThresholdSettings::default()));
+    let changed = values(&asset.threshold)
+        .into_iter()
+        .filter(|(key, value)| told.get(key) != Some(value) && !silent(default.get(key) == Some(value)));
+    keys.extend(changed.map(|(key, _)| format!("threshold.{}", key.trim_end_matches("_s"))));
     keys
 }
 
@@ -45,7 +42,7 @@ mod tests {
     /// What is not heeded of a configuration with `more` lines, by a model that was fitted without a mode tag.
     fn check(more: &str, budget: Option<&str>) -> Vec<String> {
         let threshold = ThresholdSettings { budget: budget.map(|text| text.parse().unwrap()), ..Default::default() };
-        unheeded(&card(more).config, &FittedWith { mode_tag: None, threshold: Some(&threshold) })
+        unheeded(&card(more).config, &FittedWith { mode_tag: None, threshold: &threshold })
     }
 
     #[test]

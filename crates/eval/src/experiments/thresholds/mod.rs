@@ -7,7 +7,10 @@ mod stream;
 use std::collections::VecDeque;
 
 use andon_plant::Timestamp;
-use andon_scoring::{Threshold, ThresholdRow, thresholds::Strategy};
+use andon_scoring::{
+    Threshold, ThresholdRow,
+    thresholds::{Hold, Strategy},
+};
 
 use super::Size;
 use stream::{Plant, Truth, chance_after_drift};
@@ -128,7 +131,7 @@ impl Run {
             score,
             mode: (!transition).then_some(self.plant.mode),
             transition,
-            held: self.freeze && self.alarm > 0,
+            hold: if self.freeze && self.alarm > 0 { Hold::Alarm } else { Hold::None },
         });
         let over = score >= threshold;
         self.alarm = if over { OFF_DELAY } else { self.alarm.saturating_sub(1) };

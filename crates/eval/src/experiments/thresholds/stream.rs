@@ -18,6 +18,7 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 const CALIBRATION: usize = 20_000;
 const SMOOTHED: usize = 10;
+const MODES: usize = 3;
 const DRIFT: f64 = 1.1;
 const TRANSITION: f64 = 1.1;
 
@@ -92,14 +93,14 @@ impl Plant {
         let (mut scores, mut modes) = (Vec::new(), Vec::new());
         for _ in 0..CALIBRATION {
             scores.push(self.next().0);
-            modes.push((!self.is_transition()).then_some(self.mode));
+            modes.push(Some(if self.is_transition() { MODES } else { self.mode }));
         }
         self.quiet = Some(2000);
         let calibration = ThresholdCalibration {
             extremal_index: extremal_index(&scores),
             scores: &scores,
             modes: &modes,
-            mode_count: 3,
+            mode_count: MODES,
             step: Duration::from_secs(1),
             shift: Duration::from_secs(8 * 3600),
         };
