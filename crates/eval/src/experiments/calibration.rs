@@ -1,7 +1,7 @@
 //! Whether a score means what it says: the share of fresh normal rows with at least that score.
 
 use super::Size;
-use crate::plant::{ASSETS, ModeTag, copy, fitted, judged, recording};
+use crate::plant::{ASSETS, DAY, ModeTag, copy, fitted, judged, recording};
 
 /// Rows of a shift of eight hours.
 const SHIFT_ROWS: f64 = 28_800.0;
@@ -19,7 +19,7 @@ pub(super) fn run(size: Size) -> anyhow::Result<String> {
     let mut all = Vec::new();
     let mut all_alarms = Alarms::default();
     for asset in ASSETS {
-        let artifact = fitted(11, asset, ModeTag::Known)?;
+        let artifact = fitted(11, asset, DAY, ModeTag::Known)?;
         let (mut scores, mut alarms) = (Vec::new(), Alarms::default());
         for number in 0..recordings {
             let test = recording(100 + number as u64, asset, ROWS, &[], ModeTag::Known)?;

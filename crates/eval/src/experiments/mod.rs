@@ -7,6 +7,7 @@ mod contextual;
 mod cost;
 mod faults;
 mod modes;
+mod short;
 mod thresholds;
 
 /// An experiment.
@@ -24,6 +25,8 @@ pub(crate) enum Experiment {
     Thresholds,
     /// What judging a row costs.
     Cost,
+    /// What a detector can do that was fitted to two hours.
+    Short,
 }
 
 /// How long an experiment takes.
@@ -45,13 +48,14 @@ impl Size {
 }
 
 impl Experiment {
-    pub(crate) const ALL: [Experiment; 6] = [
+    pub(crate) const ALL: [Experiment; 7] = [
         Experiment::Modes,
         Experiment::Calibration,
         Experiment::Faults,
         Experiment::Contextual,
         Experiment::Thresholds,
         Experiment::Cost,
+        Experiment::Short,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -62,6 +66,7 @@ impl Experiment {
             Experiment::Contextual => "contextual",
             Experiment::Thresholds => "thresholds",
             Experiment::Cost => "cost",
+            Experiment::Short => "short",
         }
     }
 
@@ -85,6 +90,7 @@ impl Experiment {
             Experiment::Contextual => contextual::run(size),
             Experiment::Thresholds => thresholds::run(size),
             Experiment::Cost => cost::run(size),
+            Experiment::Short => short::run(size),
         }
     }
 }
