@@ -1,13 +1,14 @@
 //! Fitting: a model on one part of a recording, judgement on another that the model has not seen.
 //!
 //! A recording is split in time: the oldest 60 % train, the next 20 % validate (they choose the epoch), the newest 20 %
-//! calibrate; a long one is split so in each of its quarters. Where a part would be shorter than a window and a quarter that would
-//! leave too little of each, so a short recording is cut in four folds and cross-fitted: each fold is judged by a model of
-//! the three others, all residuals calibrate, and the model that is kept trains on all of it for as many epochs as served
-//! the four best. That costs five trainings in place of one, and only where a recording is short.
+//! calibrate; a long one is split so in each of its quarters. Where a part would be shorter than a window and a quarter that
+//! would leave too little of each, and fewer than 20,000 rows of an asset with a mode tag too few of its changes of mode. So a
+//! short recording is cut in four folds and cross-fitted: each fold is judged by a model of the three others, all residuals
+//! calibrate, and the model that is kept trains on all of it for as many epochs as served the four best. That costs five
+//! trainings in place of one, and only where a recording is short.
 //!
 //! Between a row that trained and the rows after it that calibrate lies an embargo: a whole window, so that no window that
-//! calibrates holds a row that trained; of folds a quarter of one, because a whole one would leave nothing of them. After
+//! calibrates holds a row that trained; of short folds a quarter of one, because a whole one would leave nothing of them. After
 //! what calibrates there is none.
 //!
 //! * [`held_out`]: which rows calibrate.
