@@ -154,8 +154,8 @@ impl Detector {
         }
     }
 
-    /// Takes what was learned back to as it was fitted: the threshold, whose journal says so, the drift that was followed, and what
-    /// is normal of it.
+    /// Takes what was learned back to as it was fitted: the threshold, whose journal says so, the drift that was followed, and
+    /// the level at which the model fits.
     pub fn revert(&mut self) {
         if let Some(judge) = &mut self.judge {
             judge.revert();

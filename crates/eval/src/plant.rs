@@ -12,6 +12,8 @@ use andon_simulator::{
 
 /// The assets of the simulated plant.
 pub(crate) const ASSETS: [&str; 3] = ["Mixer", "Pump", "Oven"];
+/// Rows of a shift of eight hours.
+pub(crate) const SHIFT_ROWS: f64 = 28_800.0;
 /// Rows of a day.
 pub(crate) const DAY: usize = 86_400;
 /// As `andon run` has it where nothing is said.

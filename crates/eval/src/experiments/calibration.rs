@@ -1,10 +1,8 @@
 //! Whether a score means what it says: the share of fresh normal rows with at least that score.
 
 use super::Size;
-use crate::plant::{ASSETS, DAY, ModeTag, copy, fitted, judged, recording};
+use crate::plant::{ASSETS, DAY, ModeTag, SHIFT_ROWS, copy, fitted, judged, recording};
 
-/// Rows of a shift of eight hours.
-const SHIFT_ROWS: f64 = 28_800.0;
 /// Rows of one recording.
 const ROWS: usize = 50_000;
 

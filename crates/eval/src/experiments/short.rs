@@ -6,7 +6,7 @@ use andon_plant::TagKind;
 use andon_simulator::{FaultKind, ScheduledFault, plant::MODE_TAG};
 
 use super::Size;
-use crate::plant::{ASSETS, Judged, ModeTag, fitted, judged, recording};
+use crate::plant::{ASSETS, Judged, ModeTag, SHIFT_ROWS, copy, fitted, judged, recording};
 
 /// Rows fitted to.
 const ROWS: usize = 7_200;
@@ -15,8 +15,6 @@ const LASTS: usize = 15;
 const EVERY: usize = 300;
 /// Faults of one asset.
 const FAULTS: usize = 60;
-/// Rows of a shift of eight hours.
-const SHIFT_ROWS: f64 = 28_800.0;
 
 pub(super) fn run(size: Size) -> anyhow::Result<String> {
     let seeds = size.pick(2, 6);
@@ -30,18 +28,19 @@ pub(super) fn run(size: Size) -> anyhow::Result<String> {
         let (mut raised, mut rows) = (0, 0);
         for seed in 0..seeds {
             let schedule = schedule(asset)?;
-            let judged = |faults: &[ScheduledFault], seed| {
+            let artifact = fitted(seed, asset, ROWS, ModeTag::Known)?;
+            let judged = |faults: &[ScheduledFault]| {
                 let test = recording(900 + seed, asset, EVERY * (FAULTS + 1), faults, ModeTag::Known)?;
-                judged(fitted(seed, asset, ROWS, ModeTag::Known)?, &test)
+                judged(copy(&artifact)?, &test)
             };
-            let said = judged(&schedule, seed)?;
+            let said = judged(&schedule)?;
             for fault in &schedule {
                 let span = || said[fault.at_row..fault.at_row + LASTS].iter().flatten();
                 let Some(first) = span().next() else { continue };
                 let of = found.entry((seed, first.verdict.mode.as_str().to_owned())).or_default();
                 *of = (of.0 + usize::from(span().any(|j| j.verdict.anomalous())), of.1 + 1);
             }
-            let active: Vec<bool> = judged(&[], 1_000 + seed)?.iter().flatten().map(|j: &Judged| j.active).collect();
+            let active: Vec<bool> = judged(&[])?.iter().flatten().map(|j: &Judged| j.active).collect();
             raised += active.windows(2).filter(|w| w[1] && !w[0]).count();
             rows += active.len();
         }
