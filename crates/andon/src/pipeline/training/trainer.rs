@@ -35,6 +35,9 @@ const LEARN_WINDOWS: u32 = 10;
 const LOOK: Duration = Duration::from_secs(5);
 /// How long after a failure an asset is tried again by itself.
 const AGAIN: Duration = Duration::from_secs(600);
+/// The newest history is not trained on, at least this much or a row of the grid: samples of it that other tags send are
+/// still on their way, and a training that a restart cuts short would go on with other data.
+const UNSETTLED: Duration = Duration::from_secs(1);
 /// At most this much history is trained on.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
@@ -114,7 +117,7 @@ impl Trainer {
         let asset = &job.order.asset;
         let Some(card) = self.hub.board.asset(asset) else { return Err("there is no such asset".into()) };
         tracing::info!(%asset, "training begins");
-        let span = self.span(&job.order).await.map_err(|e| e.to_string())?;
+        let span = self.span(&job.order, card.config.grid).await.map_err(|e| e.to_string())?;
         folder.keep(job.id, &Order { from: Some(span.start), to: Some(span.end), ..job.order.clone() });
         let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
         let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
@@ -163,9 +166,9 @@ impl Trainer {
 
     /// The span of history that is trained on, its end not in it: given to the microsecond, so that it is the same after a
     /// restart.
-    async fn span(&self, order: &Order) -> Result<Range<Timestamp>, andon_store::StoreError> {
+    async fn span(&self, order: &Order, grid: Duration) -> Result<Range<Timestamp>, andon_store::StoreError> {
         let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
-        let to = order.to.unwrap_or(newest.after(Duration::from_micros(1)));
+        let to = order.to.unwrap_or(newest.before(UNSETTLED.max(grid)));
         Ok(order.from.unwrap_or(to.before(LONGEST))..to)
     }
 
