@@ -163,7 +163,7 @@ fn a_training_that_a_kill_cuts_short_goes_on_and_another_begins_with_its_model()
         .find(|name| *name != asset)
         .unwrap();
     let id = demo.post(&format!("/api/v1/assets/{other}/training"), json!({"begin_with": asset}))["id"].clone();
-    demo.until("the end of the training", Duration::from_secs(120), |d| {
+    demo.until("the end of the training", Duration::from_secs(300), |d| {
         let training = d.get(&format!("/api/v1/training/{id}"));
         assert_ne!(training["state"], "failed", "{training}");
         (training["state"] == "done").then(|| assert_eq!(training["begin_with"], asset))

@@ -8,13 +8,13 @@ use std::{
 
 use andon_model::{Autoencoder, LoadError, ModelManifest, weights};
 use andon_plant::{Tag, TagName, Timestamp, WindowerSettings, alarm::AlarmSettings};
-use andon_scoring::{DriftSettings, Scorer, TagLimits, Threshold, explain::TagHabits};
+use andon_scoring::{DriftSettings, Scorer, TagLimits, Threshold, ThresholdSettings, explain::TagHabits};
 use serde::{Deserialize, Serialize};
 
 use crate::fit::Challenger;
 
 /// The manifest's format; a file with a higher number is from a newer release, one with a lower from an older.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 const MANIFEST: &str = "manifest.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -54,6 +54,8 @@ pub struct Manifest {
     pub scorer: Scorer,
     /// The threshold as it stands before the first row.
     pub threshold: Threshold,
+    /// What the threshold was fitted with.
+    pub threshold_settings: ThresholdSettings,
     /// When the model no longer fits.
     pub drift: DriftSettings,
     /// When alarms are raised and cleared, for offline scoring.

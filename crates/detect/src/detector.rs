@@ -154,7 +154,8 @@ impl Detector {
         }
     }
 
-    /// Takes the threshold, and the drift that was followed, back to as they were fitted; the threshold's journal says so.
+    /// Takes what was learned back to as it was fitted: the threshold, whose journal says so, the drift that was followed, and
+    /// the level at which the model fits.
     pub fn revert(&mut self) {
         if let Some(judge) = &mut self.judge {
             judge.revert();

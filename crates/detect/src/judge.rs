@@ -8,7 +8,7 @@ use andon_plant::{
     reconstruct::{Expectation, ReconstructError},
     verdict::Mode,
 };
-use andon_scoring::{Drift, Followed, Judgement, Row, Scorer, Threshold, ThresholdRow};
+use andon_scoring::{Drift, Followed, Judgement, Row, Scorer, Threshold, ThresholdRow, thresholds::Hold};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -82,6 +82,7 @@ impl Judge {
     /// Back to as it was fitted.
     pub(crate) fn revert(&mut self) {
         self.learned.threshold.revert();
+        self.learned.drift = self.learned.drift.anew();
         self.scorer.forget();
     }
 
@@ -97,10 +98,10 @@ impl Judge {
         arrival: Arrival,
     ) -> Result<Verdict, ReconstructError> {
         let expectations = self.expect(window)?;
-        let limits = &subject.settings.limits;
-        let residuals: Vec<Vec<f64>> = expectations.iter().map(|e| residual(window, &e.expected, limits)).collect();
+        let residuals: Vec<Vec<f64>> = expectations.iter().map(|e| residual(window, &e.expected)).collect();
         let judgement = self.scorer.judge(&Row {
             residuals: &residuals,
+            limits: &subject.settings.limits,
             usable: &usable(window, self.mode_tag),
             values: &mode_values(window, subject.tags),
             given_mode: self.mode_tag.and_then(|ix| given_mode(window, ix)),
@@ -147,13 +148,17 @@ impl Judge {
         if arrival.late {
             return self.learned.threshold.in_force(said.place, transition);
         }
-        let held = arrival.held || self.learned.alarm.active();
-        let row = ThresholdRow { time, score: said.score, mode: said.place, transition, held };
+        let hold = match arrival.held {
+            true => Hold::Maintenance,
+            false if self.learned.alarm.active() => Hold::Alarm,
+            false => Hold::None,
+        };
+        let row = ThresholdRow { time, score: said.score, mode: said.place, transition, hold };
         let threshold = self.learned.threshold.observe(&row);
         let input = Input::Level { time, level: said.score, threshold };
         self.learned.alarm = step(&settings.alarm, self.learned.alarm, input).0;
         // What is held and not frozen may be learned from: it was called normal, or has lasted too long to be anything else.
-        if !self.learned.threshold.is_frozen() && (held || said.score < threshold) {
+        if !self.learned.threshold.is_frozen() && (hold == Hold::Alarm || said.score < threshold) {
             self.scorer.follow();
         }
         if let Some(event) = self.learned.drift.observe(time, said.score, arrival.held) {
@@ -219,5 +224,91 @@ fn status(window: &Window, mode: &Mode) -> StatusCode {
         StatusCode::UNCERTAIN_SUB_NORMAL
     } else {
         StatusCode::GOOD
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_model::NetworkKind;
+    use andon_plant::{Sample, TagName};
+    use andon_scoring::ScorerSettings;
+
+    use super::*;
+    use crate::{
+        Detector, FitSettings, Stream,
+        fit::{self, tests::settings},
+    };
+
+    /// Numbers from 0 to 1 that look random.
+    fn chance(t: i64, tag: usize) -> f64 {
+        ((t as f64 * 12.9898 + tag as f64 * 78.233).sin() * 43_758.545).rem_euclid(1.0)
+    }
+
+    /// Two tags that go together, with noise of .29 on each; the first is `offset` higher.
+    fn values(t: i64, offset: f64) -> [f64; 2] {
+        let wave = (t as f64 / 40.0).sin() * 3.0;
+        [wave + offset + chance(t, 0), 2.0 * wave + chance(t, 1)]
+    }
+
+    /// A detector that expects each tag from the other, and follows drift within some hundred rows.
+    fn detector() -> Detector {
+        let samples = (0..3_000).flat_map(|t| samples(t, 0.0)).collect();
+        let mut network = settings().network;
+        network.kind = NetworkKind::Ridge;
+        let follow = Duration::from_secs(100);
+        let scorer = ScorerSettings { follow, follow_rows: 100, ..ScorerSettings::default() };
+        let settings = FitSettings { network, scorer, ..settings() };
+        let tags = ["A", "B"].map(|name| Tag::analog(TagName::new(name).unwrap()));
+        let artifact =
+            fit::fit(&Stream::new(samples), &tags, &settings, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+        Detector::of(AssetName::new("Mixer").unwrap(), artifact)
+    }
+
+    fn samples(t: i64, offset: f64) -> [(usize, Sample); 2] {
+        let values = values(t, offset);
+        [0, 1].map(|tag| (tag, Sample::good(Timestamp::from_secs(t), values[tag])))
+    }
+
+    /// The mean residual of the first tag over the rows of `seconds`.
+    fn residual(detector: &mut Detector, seconds: std::ops::Range<i64>, offset: f64) -> f64 {
+        let mut residuals = Vec::new();
+        for t in seconds {
+            for (tag, sample) in samples(t, offset) {
+                detector.push(tag, sample);
+            }
+            while let Some(step) = detector.step(Timestamp::from_secs(t), false) {
+                residuals.extend(step.unwrap().verdict.map(|verdict| verdict.tags[0].residual));
+            }
+        }
+        residuals.iter().sum::<f64>() / residuals.len() as f64
+    }
+
+    #[test]
+    fn drift_belongs_to_what_is_expected_and_is_reverted() {
+        let mut detector = detector();
+        residual(&mut detector, 3_000..3_030, 0.0);
+        let fresh = residual(&mut detector, 3_030..3_060, 0.25);
+        let late = {
+            residual(&mut detector, 3_060..4_000, 0.25);
+            residual(&mut detector, 4_000..4_200, 0.25)
+        };
+        assert!(fresh > 0.1 && late.abs() < 0.05, "{fresh} {late}");
+        detector.revert();
+        let reverted = residual(&mut detector, 4_200..4_230, 0.25);
+        assert!(reverted > 0.1, "{reverted}");
+    }
+
+    #[test]
+    fn maintenance_teaches_nothing() {
+        let mut detector = detector();
+        residual(&mut detector, 3_000..3_100, 0.0);
+        let before = detector.learned().unwrap();
+        detector.hold(true);
+        residual(&mut detector, 3_100..6_000, 0.25);
+        let after = detector.learned().unwrap();
+        assert_eq!(
+            (&after.followed, after.threshold.in_force(Some(0), false)),
+            (&before.followed, before.threshold.in_force(Some(0), false))
+        );
     }
 }

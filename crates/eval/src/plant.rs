@@ -12,8 +12,10 @@ use andon_simulator::{
 
 /// The assets of the simulated plant.
 pub(crate) const ASSETS: [&str; 3] = ["Mixer", "Pump", "Oven"];
-/// Rows of normal operation that a detector is fitted to: a day.
-const ROWS: usize = 86_400;
+/// Rows of a shift of eight hours.
+pub(crate) const SHIFT_ROWS: f64 = 28_800.0;
+/// Rows of a day.
+pub(crate) const DAY: usize = 86_400;
 /// As `andon run` has it where nothing is said.
 const ALARM: AlarmSettings =
     AlarmSettings { on_delay: Duration::from_secs(5), off_delay: Duration::from_secs(30), hysteresis: 0.2 };
@@ -53,9 +55,9 @@ fn without_mode_tag(whole: &Recording) -> Recording {
     less
 }
 
-/// A detector fitted to normal operation of an asset.
-pub(crate) fn fitted(seed: u64, asset: &str, mode_tag: ModeTag) -> anyhow::Result<Artifact> {
-    let normal = recording(seed, asset, ROWS, &[], mode_tag)?;
+/// A detector fitted to `rows` of normal operation of an asset.
+pub(crate) fn fitted(seed: u64, asset: &str, rows: usize, mode_tag: ModeTag) -> anyhow::Result<Artifact> {
+    let normal = recording(seed, asset, rows, &[], mode_tag)?;
     let mut network = ModelSettings::default();
     network.training.seed = seed;
     let settings = FitSettings {

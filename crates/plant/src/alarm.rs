@@ -3,7 +3,8 @@
 //!
 //! An alarm is one *occurrence*: it begins when its condition has been anomalous for the on-delay, and ends when it has
 //! both returned to normal (for the off-delay, below the threshold by the hysteresis) and been acknowledged. A condition
-//! that comes back before it was acknowledged is the same occurrence, so that a nuisance is one line on the list.
+//! that comes back before it was acknowledged is the same occurrence, so that a nuisance is one line on the list; what an
+//! operator said of it before it came back is no longer said of it.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -23,7 +24,7 @@ pub enum Condition {
     Score,
     /// The asset's source can't be read.
     Source,
-    /// The asset's model is missing or failed.
+    /// The asset's model is missing, has failed, or no longer fits.
     Model,
     /// One tag is far from what was expected of it.
     Tag(TagName),
@@ -278,7 +279,7 @@ pub struct Alarm {
     pub acknowledged_at: Option<Timestamp>,
     /// Who acknowledged it.
     pub acknowledged_by: Option<String>,
-    /// What an operator last said of it; none where nobody has.
+    /// What an operator last said of it; none where nobody has since it was last raised.
     pub assessment: Option<Assessment>,
     /// The tags that carried it, largest share first.
     pub contributions: Vec<Contribution>,

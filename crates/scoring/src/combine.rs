@@ -23,6 +23,14 @@ pub(crate) struct Opinion {
     pub(crate) ln_p: f64,
 }
 
+impl Opinion {
+    /// -log10 p, at most 16: what an extrapolated tail says beyond that is no news, and one such row of calibration would make
+    /// its mode blind.
+    fn score(&self) -> f64 {
+        capped(-self.ln_p / std::f64::consts::LN_10)
+    }
+}
+
 /// The combined score of one row, in decades; it has no calibration of its own yet.
 ///
 /// All p-values, of each method, scale and reconstructor, have a harmonic mean (Wilson 2019, PNAS 116:1195), which dependence
@@ -44,14 +52,14 @@ pub(crate) fn combined(opinions: &[Opinion], lead: usize) -> f64 {
 
 /// -log10 of the geometric mean of p-values; none of none.
 fn geometric_score<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> Option<f64> {
-    let (sum, count) = opinions.fold((0.0, 0.0), |(sum, n), o| (sum - o.ln_p, n + 1.0));
-    (count > 0.0).then(|| sum / count / std::f64::consts::LN_10)
+    let (sum, count) = opinions.fold((0.0, 0.0), |(sum, n), o| (sum + o.score(), n + 1.0));
+    (count > 0.0).then(|| sum / count)
 }
 
 /// -log10 of the harmonic mean of p-values. They are given as natural logarithms, so that even one too small for a
 /// floating-point number counts. 0 if there are none.
 fn harmonic_score<'a>(opinions: impl Iterator<Item = &'a Opinion>) -> f64 {
-    let inverse: Vec<f64> = opinions.map(|o| -o.ln_p).collect();
+    let inverse: Vec<f64> = opinions.map(|o| o.score() * std::f64::consts::LN_10).collect();
     if inverse.is_empty() {
         return 0.0;
     }
@@ -109,10 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn one_tiny_p_value_carries_the_harmonic_mean() {
-        let opinions = [2000.0 / std::f64::consts::LN_10, 0.0].map(|score| opinion(Method::Contextual, 1, score));
+    fn one_tiny_p_value_carries_the_harmonic_mean_and_none_is_beyond_the_scale() {
+        let opinions = [2000.0, 0.0].map(|score| opinion(Method::Contextual, 1, score));
         let score = harmonic_score(opinions.iter());
-        assert!((score - 2000.0 / std::f64::consts::LN_10 + 2f64.log10()).abs() < 1e-9);
+        assert!(score > 12.0 && score <= MAX_SCORE, "{score}");
+        assert!(combined(&[opinion(Method::PointWise, 10, 1e39)], 10) <= MAX_SCORE);
     }
 
     #[test]

@@ -60,21 +60,20 @@ impl TagLimits {
         self.min_deviation
     }
 
-    /// `residual` (`value - expected`, in the tag's unit) where it matters, else 0. What is no number stays so: it was not
-    /// measured, which is not the same as being as expected.
+    /// Whether `residual` (`value - expected`, in the tag's unit) matters.
     ///
     /// What matters is not shrunk by the limit. The limit says which deviations people act upon, not that the first part
     /// of one is harmless: the operator is told how far the tag is from expected, and a score of half that distance
     /// would rank it below tags that are less far off. The step from 0 to the limit is wanted. Calibration rows do
     /// not go through limits: a tag that never went beyond its own in normal operation would have no scale, and a limit may be
-    /// changed without a new fit. A limit can so only make a row more usual than p says.
-    pub fn apply(&self, residual: f64) -> f64 {
+    /// changed without a new fit.
+    pub fn matters(&self, residual: f64) -> bool {
         let other_way = match self.direction {
             Direction::Both => false,
             Direction::High => residual < 0.0,
             Direction::Low => residual > 0.0,
         };
-        if other_way || residual.abs() < self.min_deviation { 0.0 } else { residual }
+        !(other_way || residual.abs() < self.min_deviation)
     }
 }
 
@@ -102,27 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_little_becomes_nothing_and_the_rest_stays_whole() {
+    fn what_is_too_little_does_not_matter() {
         let limits = TagLimits::new(Direction::Both, 2.0).unwrap();
-        assert_eq!(
-            [-3.0, -2.0, -1.9, 0.0, 1.9, 2.0, 3.0].map(|r| limits.apply(r)),
-            [-3.0, -2.0, 0.0, 0.0, 0.0, 2.0, 3.0]
-        );
+        assert_eq!([-2.0, -1.9, 0.0, 1.9, 2.0].map(|r| limits.matters(r)), [true, false, false, false, true]);
     }
 
     #[test]
     fn only_the_way_that_matters_counts() {
         let high = TagLimits::new(Direction::High, 0.0).unwrap();
         let low = TagLimits::new(Direction::Low, 1.0).unwrap();
-        assert_eq!([-5.0, 5.0].map(|r| high.apply(r)), [0.0, 5.0]);
-        assert_eq!([-5.0, -0.5, 5.0].map(|r| low.apply(r)), [-5.0, 0.0, 0.0]);
-    }
-
-    #[test]
-    fn what_was_not_measured_is_not_as_expected() {
-        for direction in [Direction::Both, Direction::High, Direction::Low] {
-            assert!(TagLimits::new(direction, 2.0).unwrap().apply(f64::NAN).is_nan());
-        }
+        assert_eq!([-5.0, 5.0].map(|r| high.matters(r)), [false, true]);
+        assert_eq!([-5.0, -0.5, 5.0].map(|r| low.matters(r)), [true, false, false]);
     }
 
     #[test]
@@ -143,7 +132,7 @@ mod tests {
     proptest! {
         #[test]
         fn by_default_everything_counts(residual in any::<f64>()) {
-            prop_assert_eq!(TagLimits::default().apply(residual).to_bits(), residual.to_bits());
+            prop_assert!(TagLimits::default().matters(residual));
         }
     }
 }

@@ -36,11 +36,6 @@ impl Lower {
         (0..self.size).map(|i| 2.0 * self.cells[i * self.size + i].ln()).sum()
     }
 
-    /// The variance of value `j`, a diagonal cell of S.
-    pub(crate) fn variance(&self, j: usize) -> f64 {
-        self.cells[j * self.size..(j + 1) * self.size].iter().map(|l| l * l).sum()
-    }
-
     /// The factor of the rows and columns `keep` of S; `None` if rounding has made them singular.
     pub(crate) fn marginal(&self, keep: &[usize]) -> Option<Self> {
         let l = DMatrix::from_row_slice(self.size, self.size, &self.cells);

@@ -8,8 +8,9 @@ use crate::{
     centring::Centring,
     combine::Opinion,
     gmm::GmmError,
+    limits::TagLimits,
     methods::{Contextual, LikelihoodParams, Measure, Methods},
-    recent::Recent,
+    recent::{Recent, Seen},
     scale::TagScales,
     tails::{PlaceTails, Placed},
     usual::UsualTerms,
@@ -76,12 +77,15 @@ impl Member {
         self.tags.tags().iter().zip(self.centring.drift()).map(|(tag, drift)| drift * tag.scale).collect()
     }
 
-    /// What is said of the next row of the stream, `residual` in the tags' units and less the drift, NaN where nothing was measured. A row
-    /// without any measured tag is not taken into the averages.
-    pub(crate) fn judge(&mut self, residual: &[f64], place: Option<usize>) -> Vec<Opinion> {
+    /// What is said of the next row of the stream, `residual` in the tags' units and less the drift, NaN where nothing was
+    /// measured. Where its limits say that a tag's deviation does not matter it is judged as none, and drift is followed all the
+    /// same. A row without any measured tag is not taken into the averages.
+    pub(crate) fn judge(&mut self, residual: &[f64], limits: &[TagLimits], place: Option<usize>) -> Vec<Opinion> {
         self.newest = self.tags.bent(residual);
         if self.newest.iter().any(|z| z.is_finite()) {
-            self.recent.push(&self.methods, &self.scales, &self.newest, place);
+            let matters = |tag: usize| limits.get(tag).is_none_or(|limits| limits.matters(residual[tag]));
+            let matters: Vec<bool> = (0..residual.len()).map(matters).collect();
+            self.recent.push(&self.methods, &self.scales, &Seen { z: &self.newest, matters: &matters }, place);
         }
         opinions(&self.tails, |measure| self.recent.value(&self.methods, measure), place)
     }
@@ -200,7 +204,8 @@ fn streamed(
         }
         let z = tags.bent(residual);
         if z.iter().any(|z| z.is_finite()) {
-            recent.push(methods, params.scales, &z, params.placed.places[row]);
+            let matters = vec![true; z.len()];
+            recent.push(methods, params.scales, &Seen { z: &z, matters: &matters }, params.placed.places[row]);
         }
         if block.contains(&row) {
             values.push(measures.iter().map(|m| recent.value(methods, *m)).collect());

@@ -15,6 +15,23 @@ struct RowErrors {
     terms: Vec<f64>,
 }
 
+/// A row as it is seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// Residuals in scales, NaN where nothing was measured.
+    pub(crate) z: &'a [f64],
+    /// Whose deviation matters.
+    pub(crate) matters: &'a [bool],
+}
+
+impl Seen<'_> {
+    /// The residuals, and `instead` where a measured one does not matter.
+    fn with(&self, instead: f64) -> Vec<f64> {
+        let cells = self.z.iter().zip(self.matters);
+        cells.map(|(z, matters)| if *matters || z.is_nan() { *z } else { instead }).collect()
+    }
+}
+
 /// The last rows, as many as the longest scale needs. What it says depends on those rows alone and not on where the stream
 /// began.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,15 +42,16 @@ pub(crate) struct Recent {
 }
 
 impl Recent {
-    /// Takes a row of residuals in scales at a place.
-    pub(crate) fn push(&mut self, methods: &Methods, scales: &[usize], z: &[f64], place: Option<usize>) {
+    /// Takes a row at a place. What does not matter is as usual as can be, and no part of a distribution.
+    pub(crate) fn push(&mut self, methods: &Methods, scales: &[usize], seen: &Seen<'_>, place: Option<usize>) {
         let longest = scales.iter().copied().max().unwrap_or(1);
+        let z = seen.with(0.0);
         self.rows.push_back(RowErrors {
-            point_wise: PointWise::statistic(z),
-            contextual: Contextual::row_error(z),
-            mahalanobis: methods.mahalanobis.as_ref().map_or(0.0, |m| m.statistic(z)),
-            probabilistic: methods.likelihood.statistic(z, place),
-            terms: PointWise::terms(z),
+            point_wise: PointWise::statistic(&z),
+            contextual: Contextual::row_error(&z),
+            mahalanobis: methods.mahalanobis.as_ref().map_or(0.0, |m| m.statistic(&z)),
+            probabilistic: methods.likelihood.statistic(&z, place),
+            terms: PointWise::terms(&z),
         });
         while self.rows.len() > Contextual::rows(longest) {
             self.rows.pop_front();
@@ -45,7 +63,8 @@ impl Recent {
         if self.windows.is_empty() {
             self.windows = scales.iter().map(|rows| (*rows, KlWindow::new(&methods.kl, *rows))).collect();
         }
-        self.windows.iter_mut().for_each(|(_, window)| window.push(&methods.kl, z));
+        let matters = seen.with(f64::NAN);
+        self.windows.iter_mut().for_each(|(_, window)| window.push(&methods.kl, &matters));
     }
 
     /// What a method says over a scale; none while there are too few rows.

@@ -10,6 +10,7 @@ use crate::{
     combine::{Opinion, capped, combined},
     contribution::shares,
     gmm::GmmError,
+    limits::TagLimits,
     member::{Member, MemberParams},
     methods::{LikelihoodParams, Method},
     mode::{ModeWatch, Modes, Place},
@@ -25,7 +26,7 @@ const MIN_ROWS: usize = 20;
 /// One row of normal operation that the models were not trained on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationRow {
-    /// `value - expected` of each reconstructor, one a tag, in the tag's unit; what was expected includes the drift.
+    /// `value - expected` of each reconstructor, one a tag, in the tag's unit.
     pub residuals: Vec<Vec<f64>>,
     /// Which tags were measured.
     pub usable: Vec<bool>,
@@ -40,8 +41,11 @@ pub struct CalibrationRow {
 /// One row to judge.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
-    /// As [`CalibrationRow::residuals`], of the same reconstructors in the same order.
+    /// As [`CalibrationRow::residuals`], of the same reconstructors in the same order; what was expected includes
+    /// [`Scorer::drift`].
     pub residuals: &'a [Vec<f64>],
+    /// Which deviations of each tag matter; tags beyond its end have no limits.
+    pub limits: &'a [TagLimits],
     /// As [`CalibrationRow::usable`].
     pub usable: &'a [bool],
     /// As [`CalibrationRow::values`].
@@ -204,7 +208,7 @@ impl Scorer {
         let place = self.modes.place(row.values, row.given_mode, self.watch);
         let judged = self.members.iter_mut().zip(row.residuals);
         let opinions: Vec<Opinion> =
-            judged.flat_map(|(member, r)| member.judge(&measured(r, row.usable), place.index)).collect();
+            judged.flat_map(|(member, r)| member.judge(&measured(r, row.usable), row.limits, place.index)).collect();
         self.conclude(place, &opinions, row)
     }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use andon_plant::Mode;
-use andon_scoring::{CalibrationRow, FitError, Fitted, Judgement, Row, Scorer, ScorerSettings};
+use andon_scoring::{
+    CalibrationRow, FitError, Fitted, Judgement, Row, Scorer, ScorerSettings, TagLimits, limits::Direction,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -65,7 +67,7 @@ fn judge(scorer: &mut Scorer, row: &CalibrationRow) -> Judgement {
 }
 
 fn of(row: &CalibrationRow) -> Row<'_> {
-    Row { residuals: &row.residuals, usable: &row.usable, values: &row.values, given_mode: row.given_mode }
+    Row { residuals: &row.residuals, limits: &[], usable: &row.usable, values: &row.values, given_mode: row.given_mode }
 }
 
 /// The row with `residual` in tag number `tag` of both models.
@@ -115,12 +117,35 @@ fn an_imputed_tag_contributes_nothing_whatever_its_residual() {
 }
 
 #[test]
+fn limits_make_rows_more_usual_and_teach_no_drift() {
+    let limits = [TagLimits::new(Direction::High, 0.0).unwrap(), TagLimits::new(Direction::Both, 50.0).unwrap()];
+    let (mut free, mut limited) = (fitted(), fitted());
+    let (mut over, mut over_limited) = (0, 0);
+    for row in Plant::new(9).rows(4_000) {
+        over += usize::from(judge(&mut free, &row).score >= 1.0);
+        over_limited += usize::from(limited.judge(&Row { limits: &limits, ..of(&row) }).score >= 1.0);
+        limited.follow();
+    }
+    assert!(over_limited <= over, "{over_limited} {over}");
+    let low = with(Plant::new(10).next(), 0, -30.0);
+    assert!(limited.clone().judge(&Row { limits: &limits, ..of(&low) }).score + 1.0 < judge(&mut free, &low).score);
+    // 4,000 rows of a time constant of 172,800: chance moves a drift by some .0004 scales, half of it by .009.
+    let drift = limited.drift();
+    assert!(drift[0].iter().zip(1..).all(|(drift, scale)| drift.abs() < 0.005 * f64::from(scale)), "{drift:?}");
+}
+
+#[test]
 fn nothing_that_is_not_a_number_becomes_a_score() {
     let mut scorer = fitted();
     for residual in [vec![f64::NAN; TAGS], vec![f64::INFINITY; TAGS], vec![0.0; TAGS], vec![]] {
         let residuals = [residual.clone(), residual];
-        let j =
-            scorer.judge(&Row { residuals: &residuals, usable: &[true; TAGS], values: &[0.0; 8], given_mode: None });
+        let j = scorer.judge(&Row {
+            residuals: &residuals,
+            limits: &[],
+            usable: &[true; TAGS],
+            values: &[0.0; 8],
+            given_mode: None,
+        });
         assert!(j.score.is_finite() && j.p > 0.0 && j.p <= 1.0, "{j:?}");
         assert!((j.contributions.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{j:?}");
     }

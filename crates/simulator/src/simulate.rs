@@ -22,6 +22,9 @@ pub struct PlantSettings {
     /// Seconds of the plant a second. At 1 the rows' times are the wall clock's. At another speed they begin at the present
     /// and run ahead of it or fall behind, since a row always stands for one second of the plant.
     pub speed: f64,
+    /// The plant's present is not before this: where one that ran ahead of the clock stopped, the next one must not begin
+    /// earlier.
+    pub not_before: Option<Timestamp>,
     /// How much of the plant's past is there at once, by HistoryRead.
     pub history: Duration,
     /// Where the server keeps its certificate.
@@ -84,8 +87,9 @@ pub async fn serve_plant(
         return Err(SimError::Speed { speed });
     }
     let begun = clock.now().ceil_to(STEP);
+    let origin = settings.not_before.map_or(begun, |time| time.ceil_to(STEP).max(begun));
     let past_rows = settings.history.as_secs();
-    let mut plant = SimulatedPlant::new(settings.seed, begun.before(STEP * past_rows.min(u32::MAX.into()) as u32));
+    let mut plant = SimulatedPlant::new(settings.seed, origin.before(STEP * past_rows.min(u32::MAX.into()) as u32));
     let assets = plant.assets().to_vec();
 
     let tasks = TaskTracker::new();
@@ -96,7 +100,7 @@ pub async fn serve_plant(
     };
     let server = TagServer::start(assets.iter().map(served_asset).collect(), served, clock.clone(), &cancel, &tasks);
     let server = Arc::new(server.await?);
-    fill_history(&server, &mut plant, begun);
+    fill_history(&server, &mut plant, origin);
 
     let handle = PlantHandle {
         endpoint: server.endpoint().to_owned(),
@@ -106,15 +110,15 @@ pub async fn serve_plant(
         tasks: tasks.clone(),
     };
     let feed = PlantFeed { plant: handle.plant.clone() };
-    tasks.spawn(play(feed, server, Pace { begun, origin: begun, speed }, clock, cancel));
+    tasks.spawn(play(feed, server, Pace { begun, origin, speed }, clock, cancel));
     tasks.close();
     Ok(handle)
 }
 
-/// Steps the plant up to the present. The last row is what a client sees until the first live one.
-fn fill_history(server: &TagServer, plant: &mut SimulatedPlant, begun: Timestamp) {
+/// Steps the plant up to its present. The last row is what a client sees until the first live one.
+fn fill_history(server: &TagServer, plant: &mut SimulatedPlant, present: Timestamp) {
     let mut last = Vec::new();
-    while plant.next_time() < begun {
+    while plant.next_time() < present {
         server.remember(std::mem::replace(&mut last, served_rows(plant.step())));
     }
     server.publish(last);
@@ -145,5 +149,33 @@ impl Feed for PlantFeed {
 
     fn take(&mut self) -> Vec<ServedRow> {
         served_rows(self.plant.lock().step())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_plant::ManualClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_plant_that_ran_ahead_of_the_clock_does_not_begin_at_the_clock() {
+        let now = Timestamp::from_secs(1_000_000);
+        for (not_before, present) in [(None, 0), (Some(-60), 0), (Some(3_600), 3_600)] {
+            let dir = tempfile::tempdir().unwrap();
+            let settings = PlantSettings {
+                listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+                seed: 1,
+                speed: 1.0,
+                not_before: not_before.map(|s| Timestamp::from_secs(1_000_000 + s)),
+                history: Duration::from_secs(10),
+                pki_dir: dir.path().to_owned(),
+            };
+            let cancel = CancellationToken::new();
+            let plant = serve_plant(settings, Arc::new(ManualClock::new(now)), cancel.clone()).await.unwrap();
+            assert_eq!(plant.plant.lock().next_time(), now.after(Duration::from_secs(present)), "{not_before:?}");
+            cancel.cancel();
+            plant.stopped().await;
+        }
     }
 }

@@ -44,6 +44,7 @@ impl Bench {
             listen: ([127, 0, 0, 1], 0).into(),
             seed: SEED,
             speed: 1.0,
+            not_before: None,
             history: PAST,
             pki_dir: dir.path().join("server"),
         };

@@ -27,6 +27,8 @@ export interface Model {
   calibration_rows?: number | null;
   /** Linear models on those rows, their residuals in units of the model's. */
   challengers?: { kind: string; residual_ratio: number }[];
+  /** Keys of the configuration that were changed after the fit and count with the next one. */
+  unheeded?: string[];
 }
 
 /** What is wrong with a tag; `health` is NAMUR NE 107's word. */

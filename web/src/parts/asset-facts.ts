@@ -39,6 +39,7 @@ export function modelCard(asset: Asset, nowMs: number): TemplateResult {
           ${fact("Weights", model.parameters?.toLocaleString("en-US"))}
           ${fact("Calibration rows", model.calibration_rows?.toLocaleString("en-US"))}
           ${fact("Challengers' residuals", challengers(model))}
+          ${fact("Changed after the fit, not in force", model.unheeded?.join(", "))}
           <div><dt>Tags</dt><dd>${asset.tags.length}</dd></div>
           <div><dt>Grid</dt><dd>${asset.grid_s} s</dd></div>
         </dl>`

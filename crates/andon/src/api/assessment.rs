@@ -16,7 +16,7 @@ use crate::pipeline::alarms::Said;
 /// What an operator says of an alarm.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
+pub(super) struct Assess {
     /// `real`: something was wrong. `nuisance`: what it was raised for is normal.
     assessment: String,
     /// Kept in the journal.
@@ -31,12 +31,12 @@ fn assessment(word: &str) -> Result<Assessment, Problem> {
 
 /// Says what an alarm was, open or long closed; what was said last counts. That an active alarm of the score or of the model
 /// is a nuisance also tells the detector that what goes on is normal: it learns from it.
-#[utoipa::path(post, path = "/alarms/{id}/assessment", tag = "alarms", params(("id" = i64, Path)), request_body = Request,
+#[utoipa::path(post, path = "/alarms/{id}/assessment", tag = "alarms", params(("id" = i64, Path)), request_body = Assess,
     responses((status = 200, description = "The alarm"), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub(super) async fn assess(
     State(api): State<Api>,
     Path(id): Path<i64>,
-    Body(body): Body<Request>,
+    Body(body): Body<Assess>,
 ) -> Result<Json<Value>, Problem> {
     let assessment = assessment(&body.assessment)?;
     let said = Said { assessment, by: ANYONE.to_owned(), comment: body.comment };

@@ -23,8 +23,8 @@ const LONGEST_REASON: usize = 500;
 /// What is done, and until when.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
-    /// When it ends, by itself: RFC 3339 or epoch seconds, at most 31 days ahead. A time that has passed ends it now.
+pub(super) struct Maintain {
+    /// When it ends, by itself: RFC 3339 or epoch seconds, ahead, at most 31 days.
     #[serde(default)]
     until: Option<String>,
     /// Why, kept in the journal of the asset's open alarms.
@@ -32,16 +32,18 @@ pub(super) struct Request {
     reason: Option<String>,
 }
 
-impl Request {
-    /// The order; none where it ends one.
-    fn order(self, now: Timestamp) -> Result<Option<Maintenance>, Problem> {
+impl Maintain {
+    fn order(self, now: Timestamp) -> Result<Maintenance, Problem> {
         let Some(until) = instant("until", self.until.as_deref())? else {
             let text =
                 format!("until is missing: write when it ends, such as \"{}\"", now.after(Duration::from_secs(3600)));
             return Err(Problem::bad_request(text));
         };
         if until <= now {
-            return Ok(None);
+            let text = format!(
+                "until ({until}) has passed, it is {now}: write a time ahead; DELETE ends a maintenance before its time"
+            );
+            return Err(Problem::unprocessable(text));
         }
         if until > now.after(LONGEST) {
             let text =
@@ -54,23 +56,23 @@ impl Request {
             n if n > LONGEST_REASON => {
                 Err(Problem::bad_request(format!("reason has {n} characters; at most {LONGEST_REASON} are kept")))
             }
-            _ => Ok(Some(Maintenance::ordered(until, reason, ANYONE))),
+            _ => Ok(Maintenance::ordered(until, reason, ANYONE)),
         }
     }
 }
 
 /// Puts an asset under maintenance until a time, at which it ends by itself; what was ordered before is replaced.
 #[utoipa::path(post, path = "/assets/{asset}/maintenance", tag = "assets", params(("asset" = String, Path)),
-    request_body = Request,
+    request_body = Maintain,
     responses((status = 200, description = "The asset"), (status = 400, body = Problem), (status = 404, body = Problem),
-        (status = 409, description = "A tag or the schedule says so", body = Problem)))]
+        (status = 422, description = "A key is not what it should be, or `until` has passed", body = Problem)))]
 pub(super) async fn begin(
     State(api): State<Api>,
     Path(asset): Path<String>,
-    Body(body): Body<Request>,
+    Body(body): Body<Maintain>,
 ) -> Result<Json<AssetItem>, Problem> {
     let order = body.order(api.hub.clock.now())?;
-    maintain(&api, &asset, order).await
+    maintain(&api, &asset, Some(order)).await
 }
 
 /// Ends the maintenance that was ordered; an asset that is under none stays as it is.
@@ -107,23 +109,25 @@ fn by_order(asset: &str, current: &Maintenance) -> Result<(), Problem> {
 mod tests {
     use super::*;
 
-    fn order(until: &str, reason: &str) -> Result<Option<Maintenance>, String> {
+    fn order(until: &str, reason: &str) -> Result<Maintenance, String> {
         let until = Some(until.to_owned()).filter(|text| !text.is_empty());
-        let request = Request { until, reason: Some(reason.to_owned()) };
+        let request = Maintain { until, reason: Some(reason.to_owned()) };
         request.order(Timestamp::from_secs(1_000_000)).map_err(|problem| problem.detail)
     }
 
     #[test]
     fn a_maintenance_has_an_end_ahead_and_a_reason() {
         let until = Some(Timestamp::from_secs(1_003_600));
-        assert_eq!(order("1003600", " belt ").unwrap().map(|m| (m.until, m.reason)), Some((until, "belt".to_owned())));
-        assert_eq!(order("999999", "").unwrap(), None);
+        assert_eq!(order("1003600", " belt ").map(|m| (m.until, m.reason)), Ok((until, "belt".to_owned())));
     }
 
     #[test]
     fn a_refusal_names_the_field_and_the_mend() {
         insta::assert_snapshot!(order("9000000", "belt").unwrap_err(), @r##"
         until (1970-04-15T04:00:00Z) is more than 31 days ahead; write a time before 1970-02-12T13:46:40Z
+        "##);
+        insta::assert_snapshot!(order("999999", "belt").unwrap_err(), @r##"
+        until (1970-01-12T13:46:39Z) has passed, it is 1970-01-12T13:46:40Z: write a time ahead; DELETE ends a maintenance before its time
         "##);
         insta::assert_snapshot!(order("1003600", "  ").unwrap_err(), @r##"
         reason is missing: say what is done, such as "belt is changed"

@@ -82,8 +82,9 @@ pub async fn serve(
     Ok(address)
 }
 
-fn routes(api: Api) -> Router {
-    let (v1, document) = OpenApiRouter::with_openapi(Document::openapi())
+/// Every resource, described.
+fn resources() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
         .nest(
             "/api/v1",
             OpenApiRouter::new()
@@ -114,7 +115,10 @@ fn routes(api: Api) -> Router {
         .routes(routes!(system::healthz))
         .routes(routes!(system::readyz))
         .routes(routes!(system::metrics))
-        .split_for_parts();
+}
+
+fn routes(api: Api) -> Router {
+    let (v1, document) = resources().split_for_parts();
     let security = [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -133,4 +137,36 @@ fn routes(api: Api) -> Router {
             app.layer(header)
         })
         .layer(CompressionLayer::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// `METHOD path: the keys of its body`, of every operation whose body is described.
+    fn bodies(document: &Value) -> Vec<String> {
+        let mut bodies = Vec::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+                let Some(schema) = schema.as_str().map(|at| document.pointer(&at[1..]).unwrap()) else { continue };
+                let keys: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+                bodies.push(format!("{method} {path}: {}", keys.join(", ")));
+            }
+        }
+        bodies
+    }
+
+    #[test]
+    fn every_body_is_described_with_its_own_keys() {
+        let document = serde_json::to_value(resources().split_for_parts().1).unwrap();
+        insta::assert_snapshot!(bodies(&document).join("\n"), @r##"
+        post /api/v1/alarms/{id}/acknowledge: comment
+        post /api/v1/alarms/{id}/assessment: assessment, comment
+        post /api/v1/assets/{asset}/maintenance: reason, until
+        post /api/v1/assets/{asset}/training: begin_with, from, to
+        "##);
+    }
 }

@@ -36,6 +36,10 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "Bad request", detail)
     }
 
+    pub(super) fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable", detail)
+    }
+
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
     }
@@ -84,7 +88,36 @@ impl From<InstructionError> for Problem {
 
 impl From<JsonRejection> for Problem {
     fn from(e: JsonRejection) -> Self {
-        Self::new(e.status(), "Bad body", e.body_text())
+        let text = e.body_text();
+        let why = text.split_once(": ").map_or(text.as_str(), |(_, why)| why);
+        let detail = match &e {
+            JsonRejection::JsonDataError(_) => of_key(why),
+            JsonRejection::JsonSyntaxError(_) => {
+                format!("the body is not JSON ({why}): send one object, its keys and texts in double quotes")
+            }
+            JsonRejection::MissingJsonContentType(_) => {
+                "the body is not said to be JSON: send the header `content-type: application/json`".to_owned()
+            }
+            _ => text,
+        };
+        Self::new(e.status(), "Bad body", detail)
+    }
+}
+
+/// What serde says of a body, as a sentence that names the key and the mend.
+fn of_key(said: &str) -> String {
+    let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
+    if let Some(key) = said.strip_prefix("missing field ") {
+        return format!("{key} is missing: add it to the body");
+    }
+    let Some((what, wanted)) = said.split_once(", expected ") else { return said.to_owned() };
+    if let Some((_, key)) = what.split_once(": unknown field ") {
+        return format!("{key} is no key of this body: write {wanted}, or leave it out");
+    }
+    let wrong = [": invalid type: ", ": invalid value: ", ": unknown variant "];
+    match wrong.iter().find_map(|wrong| what.split_once(wrong)) {
+        Some((key, got)) => format!("`{key}` is {got}: write {wanted}"),
+        None => format!("the body is {}: write one JSON object", what.trim_start_matches("invalid type: ")),
     }
 }
 
@@ -127,5 +160,54 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalB
             return Ok(Self(T::default()));
         }
         Ok(Self(Json::from_bytes(&bytes)?.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// As bodies are.
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only what is wrong with it is looked at")]
+    struct Order {
+        kind: Kind,
+        #[serde(default)]
+        reason: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Belt,
+        Motor,
+    }
+
+    fn refused(body: &str) -> String {
+        let problem = Problem::from(Json::<Order>::from_bytes(body.as_bytes()).unwrap_err());
+        format!("{}: {}", problem.status, problem.detail)
+    }
+
+    #[test]
+    fn a_refused_body_names_the_key_and_the_mend() {
+        let bodies = [
+            r#"{"kind": "belt", "resaon": "worn"}"#,
+            r#"{"kind": "belt", "reason": 5}"#,
+            r#"{"kind": "bolt"}"#,
+            r#"{"reason": "worn"}"#,
+            r#""belt""#,
+            r#"{"kind": "belt""#,
+        ];
+        insta::assert_snapshot!(bodies.map(refused).join("\n"), @r##"
+        422: `resaon` is no key of this body: write `kind` or `reason`, or leave it out
+        422: `reason` is integer `5`: write a string
+        422: `kind` is `bolt`: write `belt` or `motor`
+        422: `kind` is missing: add it to the body
+        422: the body is string "belt": write one JSON object
+        400: the body is not JSON (EOF while parsing an object at line 1 column 15): send one object, its keys and texts in double quotes
+        "##);
     }
 }

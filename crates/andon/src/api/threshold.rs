@@ -34,7 +34,7 @@ pub(super) async fn one(State(api): State<Api>, Path(asset): Path<String>) -> Re
     shown(&api, &asset)
 }
 
-/// Takes a threshold back to as it was fitted; its journal says so.
+/// Takes a threshold, and the drift that was followed, back to as they were fitted; the threshold's journal says so.
 #[utoipa::path(post, path = "/assets/{asset}/threshold/revert", tag = "assets", params(("asset" = String, Path)),
     responses((status = 200, description = "The threshold, as `GET` shows it"), (status = 404, body = Problem)))]
 pub(super) async fn revert(State(api): State<Api>, Path(asset): Path<String>) -> Result<Json<Value>, Problem> {

@@ -19,7 +19,7 @@ use crate::pipeline::{
 /// The span to train on, the last seven days of history where it is absent; and what to begin with.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
+pub(super) struct Train {
     /// RFC 3339 or epoch seconds.
     #[serde(default)]
     from: Option<String>,
@@ -33,12 +33,12 @@ pub(super) struct Request {
 
 /// Trains a new model on stored history; it judges as soon as it is done.
 #[utoipa::path(post, path = "/assets/{asset}/training", tag = "training", params(("asset" = String, Path)),
-    request_body = Request,
+    request_body = Train,
     responses((status = 202, description = "The training"), (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn start(
     State(api): State<Api>,
     Path(asset): Path<String>,
-    OptionalBody(body): OptionalBody<Request>,
+    OptionalBody(body): OptionalBody<Train>,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     let config = card(&api, &asset)?.config;
     let (from, to) = (instant("from", body.from.as_deref())?, instant("to", body.to.as_deref())?);

@@ -1,13 +1,25 @@
 //! `andon demo`: a simulated plant and the whole loop around it.
 
-use std::{fmt::Write as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use andon_plant::{Clock, SystemClock};
-use andon_simulator::{PlantHandle, PlantSettings, SimAsset, serve_plant};
+use andon_plant::{AssetName, Clock, SystemClock, Timestamp};
+use andon_simulator::{PlantHandle, PlantSettings, SimAsset, SimulatedPlant, serve_plant};
+use andon_store::{Store, StoreUrl};
 use anyhow::Context;
+use tokio_util::task::TaskTracker;
 
 use super::{run::serve, simulate::plant_history};
-use crate::{config::Config, lifecycle::Lifecycle};
+use crate::{config::Config, lifecycle::Lifecycle, pipeline::start::lock};
+
+/// Between the plant of an earlier demo and this one, which does not go on as that one was: longer than a window, so that none
+/// holds rows of both.
+const APART: Duration = Duration::from_secs(120);
 
 /// Run a simulated plant and monitor it.
 #[derive(Debug, clap::Args)]
@@ -34,10 +46,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("--data-dir {} can't be made", args.data_dir.display()))?;
     let life = Lifecycle::default();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let assets: Vec<AssetName> =
+        SimulatedPlant::new(args.seed, Timestamp::default()).assets().iter().map(|asset| asset.name.clone()).collect();
+    let ahead = kept_until(&args.data_dir, &assets).await?.filter(|until| *until > clock.now());
     let settings = PlantSettings {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         seed: args.seed,
         speed: args.speed,
+        not_before: ahead.map(|until| until.after(APART)),
         history: plant_history(),
         pki_dir: args.data_dir.join("pki").join("plant"),
     };
@@ -46,6 +62,19 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let text = config(&args, &plant);
     let (config, _) = Config::parse(&text, "the demo's configuration", &args.data_dir)?;
     serve(config, Some(Arc::new(plant)), &life).await
+}
+
+/// The newest sample that an earlier demo kept. A plant that is faster than the clock runs ahead of it, and what came before
+/// the newest sample would not be judged.
+async fn kept_until(data_dir: &Path, assets: &[AssetName]) -> anyhow::Result<Option<Timestamp>> {
+    let _lock = lock(data_dir)?;
+    let store = Store::open(&StoreUrl::at(data_dir.join("andon.db"))?, &TaskTracker::new()).await?;
+    let mut newest = None;
+    for asset in assets {
+        newest = newest.max(store.span(asset).await?.map(|(_, last)| last));
+    }
+    store.close().await;
+    Ok(newest)
 }
 
 /// The demo's configuration, in the words a plant's engineer would write it in.
@@ -82,4 +111,28 @@ fn tag_block(plant: &PlantHandle, asset: &SimAsset, tag: &andon_plant::Tag) -> S
         "[[asset.tag]]\nname = \"{}\"\nsource = \"plant\"\nnode = \"{node}\"\nunit = \"{}\"\n{range}kind = {kind}\n",
         tag.name, tag.unit
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_plant::{Sample, TagKey, TagName, TagSample};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_an_earlier_demo_kept_ends_with_its_newest_sample() {
+        let dir = tempfile::tempdir().unwrap();
+        let assets = ["Mixer", "Pump"].map(|name| AssetName::new(name).unwrap());
+        assert_eq!(kept_until(dir.path(), &assets).await.unwrap(), None);
+
+        let url = StoreUrl::at(dir.path().join("andon.db")).unwrap();
+        let store = Store::open(&url, &TaskTracker::new()).await.unwrap();
+        let sample = |asset: &AssetName, s| {
+            let key = TagKey { asset: asset.clone(), tag: TagName::new("Flow").unwrap() };
+            TagSample { key, sample: Sample::good(Timestamp::from_secs(s), 1.0) }
+        };
+        store.append_samples(vec![sample(&assets[0], 9_000), sample(&assets[1], 7_000)]).await.unwrap();
+        store.close().await;
+        assert_eq!(kept_until(dir.path(), &assets).await.unwrap(), Some(Timestamp::from_secs(9_000)));
+    }
 }

@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use tokio_util::sync::CancellationToken;
 
 use super::progress::TrainingProgress;
-use crate::config::ModelConfig;
+use crate::config::{ModelConfig, overruled};
 
 /// Train a model on a recording of normal operation.
 #[derive(Debug, clap::Args)]
@@ -76,6 +76,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         tracing::warn!("{}: {e}; it is of no use any more and can be removed", checkpoint.display());
     }
     report(&artifact.manifest, &args.model);
+    if let Some(text) = overruled(&config.detection.threshold, artifact.manifest.threshold.base()) {
+        tracing::warn!("{text}");
+    }
     Ok(())
 }
 

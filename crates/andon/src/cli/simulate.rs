@@ -36,6 +36,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         listen: args.opcua,
         seed: args.seed,
         speed: args.speed,
+        not_before: None,
         history: plant_history(),
         pki_dir: args.pki_dir,
     };

@@ -10,7 +10,13 @@ use andon_plant::AssetName;
 use andon_scoring::TagLimits;
 use toml::de::DeValue;
 
-use super::{detection::DetectionConfig, maintenance::MaintenanceConfig, section::Section, tag::TagConfig, value};
+use super::{
+    detection::DetectionConfig,
+    maintenance::MaintenanceConfig,
+    section::Section,
+    tag::{self, StateKey, TagConfig},
+    value,
+};
 
 /// One asset. Its model keys ([`DetectionConfig`]) read as if they were its own: `asset.grid`.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,10 +57,10 @@ impl AssetConfig {
             s.fault("tag", " is missing: an asset without tags has nothing to watch; add an [[asset.tag]]");
         }
         if let Some(mode) = &detection.mode_tag {
-            check_own_tag(s, "mode_tag", mode);
+            check_own_tag(s, &tag::MODE, mode, tags.as_deref());
         }
         if let Some(switch) = &maintenance.tag {
-            check_own_tag(s, "maintenance", switch);
+            check_own_tag(s, &tag::SWITCH, switch, tags.as_deref());
         }
         Some(Self { name: name?, area, model, detection, maintenance, tags: tags? })
     }
@@ -83,13 +89,15 @@ fn warn_of_missing(s: &Section<'_, '_>, model: Option<&Path>) {
     }
 }
 
-/// A tag that `key` names must be one of the asset's.
-fn check_own_tag(s: &mut Section<'_, '_>, key: &'static str, tag: &str) {
-    let tags = s.names("tag");
-    if !tags.contains(&Some(tag)) {
-        let names: Vec<&str> = tags.into_iter().flatten().collect();
-        let inner = if key == "maintenance" { ".tag" } else { "" };
-        s.fault(key, format!("{inner} = \"{tag}\" is none of the asset's tags ({})", names.join(", ")));
+/// A tag that `key` names must be one of the asset's, and show a state.
+fn check_own_tag(s: &Section<'_, '_>, key: &StateKey, name: &str, tags: Option<&[TagConfig]>) {
+    let names = s.names("tag");
+    if !names.contains(&Some(name)) {
+        let names: Vec<&str> = names.into_iter().flatten().collect();
+        s.fault(key.key, format!("{} = \"{name}\" is none of the asset's tags ({})", key.inner, names.join(", ")));
+    }
+    if let Some(own) = tags.unwrap_or_default().iter().find(|own| &*own.tag.name == name) {
+        key.check(s, &own.tag);
     }
 }
 

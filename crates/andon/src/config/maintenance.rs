@@ -24,8 +24,18 @@ pub struct MaintenanceConfig {
 impl MaintenanceConfig {
     pub(super) fn read(s: &mut Section<'_, '_>) -> Self {
         let (tag, schedule) = (s.optional("tag", value::parsed), s.optional("schedule", slots).unwrap_or_default());
+        if is_always(&schedule) {
+            let text = " is around the clock: no score of the asset would ever raise an alarm or teach; leave out the times at \
+                        which it works";
+            s.fault("schedule", text);
+        }
         Self { tag, schedule }
     }
+}
+
+/// Whether the slots leave no minute of the week.
+fn is_always(schedule: &[Slot]) -> bool {
+    (0..7 * DAY).all(|minute| schedule.iter().any(|slot| slot.until(Timestamp::from_secs(minute * 60)).is_some()))
 }
 
 fn slots(value: &DeValue<'_>) -> Result<Vec<Slot>, String> {

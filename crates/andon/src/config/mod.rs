@@ -45,6 +45,7 @@ pub use report::{ConfigErrors, Fault, Warning};
 pub use source::SourceConfig;
 pub use store::{Keep, Retention, StoreConfig};
 pub use tag::TagConfig;
+pub(crate) use threshold::overruled;
 
 use report::Report;
 use section::Section;

@@ -56,7 +56,11 @@ impl ModelConfig {
                 .tables("tag", column)?
                 .into_iter()
                 .map(|column| column.and_then(|(tag, limits)| Some((tag?, limits?))));
-            Some(Self { detection, grid, tags: tags.collect::<Option<_>>()? })
+            let tags: Vec<(Tag, TagLimits)> = tags.collect::<Option<_>>()?;
+            if let Some((mode, _)) = tags.iter().find(|(tag, _)| Some(&tag.name) == detection.mode_tag.as_ref()) {
+                tag::MODE.check(s, mode);
+            }
+            Some(Self { detection, grid, tags })
         })
     }
 

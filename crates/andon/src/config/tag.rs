@@ -30,6 +30,41 @@ impl TagConfig {
     }
 }
 
+/// A key that names a tag which shows a state.
+pub(super) struct StateKey {
+    pub(super) key: &'static str,
+    /// The key in the table `key`, where that is one.
+    pub(super) inner: &'static str,
+    /// What would follow from a tag that shows none.
+    otherwise: &'static str,
+}
+
+/// The tag that names the operating mode.
+pub(super) const MODE: StateKey =
+    StateKey { key: "mode_tag", inner: "", otherwise: "every value would be an operating mode of its own" };
+/// The service switch.
+pub(super) const SWITCH: StateKey = StateKey {
+    key: "maintenance",
+    inner: ".tag",
+    otherwise: "the asset would be under maintenance whenever it is not exactly 0",
+};
+
+impl StateKey {
+    /// What is measured or counted shows no state; an analog tag without a unit may be a number of one.
+    pub(super) fn check(&self, s: &Section<'_, '_>, tag: &Tag) {
+        let what = match tag.kind {
+            TagKind::Counter => "a counter".to_owned(),
+            TagKind::Analog if !tag.unit.is_empty() => format!("an analog tag in {}", tag.unit),
+            TagKind::Analog | TagKind::Boolean | TagKind::Enum => return,
+        };
+        let text = format!(
+            "{} = \"{}\" is {what}: {}; name a tag of kind \"boolean\" or \"enum\"",
+            self.inner, tag.name, self.otherwise
+        );
+        s.fault(self.key, text);
+    }
+}
+
 /// What a tag measures: the keys that `model.toml` has too.
 pub(super) fn tag(s: &mut Section<'_, '_>) -> Option<Tag> {
     let name = s.required("name", "\"Temperature\"", value::parsed);

@@ -367,8 +367,31 @@ fn maintenance_comes_by_a_tag_and_by_a_schedule() {
     assert_snapshot!(asset_faults("maintenance = { schedule = \"Sun 02:00-04:00\" }"), @r##"
     andon.toml:7: asset[Mixer].maintenance.schedule = "Sun 02:00-04:00": expected a list of times, such as ["Sun 02:00-04:00", "daily 13:00-13:10"]
     "##);
+    assert_snapshot!(asset_faults("maintenance = { schedule = [\"daily 06:00-14:00\", \"daily 14:00-06:00\"] }"), @r##"
+    andon.toml:7: asset[Mixer].maintenance.schedule is around the clock: no score of the asset would ever raise an alarm or teach; leave out the times at which it works
+    "##);
     assert_snapshot!(asset_faults("maintenance = { schedule = [\"Sun 02:00-02:00\"] }"), @r##"
     andon.toml:7: asset[Mixer].maintenance.schedule = ["Sun 02:00-02:00"]: "Sun 02:00-02:00" ends when it begins; for the whole day write 00:00-24:00
+    "##);
+}
+
+#[test]
+fn a_mode_and_a_switch_are_shown_by_a_tag_that_has_states() {
+    let keys = "name = \"Mixer\"\nmode_tag = \"Temperature\"\nmaintenance = { tag = \"Temperature\" }";
+    let with = |more: &str| format!("{}{more}", LEAST.replacen("name = \"Mixer\"", keys, 1));
+    assert_snapshot!(read(&with("unit = \"degC\"\n")).unwrap_err(), @r##"
+    andon.toml:7: asset[Mixer].mode_tag = "Temperature" is an analog tag in degC: every value would be an operating mode of its own; name a tag of kind "boolean" or "enum"
+    andon.toml:8: asset[Mixer].maintenance.tag = "Temperature" is an analog tag in degC: the asset would be under maintenance whenever it is not exactly 0; name a tag of kind "boolean" or "enum"
+    "##);
+    assert_snapshot!(read(&with("kind = \"counter\"\n")).unwrap_err().lines().next().unwrap(), @r##"
+    andon.toml:7: asset[Mixer].mode_tag = "Temperature" is a counter: every value would be an operating mode of its own; name a tag of kind "boolean" or "enum"
+    "##);
+    for states in ["", "kind = \"boolean\"\n", "kind = \"enum\"\nunit = \"step\"\n"] {
+        config(&with(states));
+    }
+    let column = "mode_tag = \"State\"\n[[tag]]\nname = \"State\"\nunit = \"bar\"\n";
+    assert_snapshot!(ModelConfig::parse(column, "model.toml").unwrap_err(), @r##"
+    model.toml:1: mode_tag = "State" is an analog tag in bar: every value would be an operating mode of its own; name a tag of kind "boolean" or "enum"
     "##);
 }
 

@@ -45,6 +45,8 @@ pub struct ModelCard {
     pub calibration_rows: usize,
     /// How linear models did on those rows.
     pub challengers: Vec<Challenger>,
+    /// Keys of the asset's configuration that were changed after the fit: they count once it is fitted again.
+    pub unheeded: Vec<String>,
 }
 
 /// What is true of one asset.

@@ -112,7 +112,7 @@ impl Hub {
         self.instruct(|reply| Instruction::Maintain { asset, order, by, reply }).await
     }
 
-    /// Takes an asset's threshold back to as it was fitted.
+    /// Takes what an asset's detector has learned, its threshold and what drift it followed, back to as it was fitted.
     ///
     /// # Errors
     /// If the asset has no model.

@@ -1,5 +1,5 @@
-//! What people tell the detectors: that an asset is under maintenance, that what it does is normal, and that its threshold
-//! goes back to as it was fitted.
+//! What people tell the detectors: that an asset is under maintenance, that what it does is normal, and that what was
+//! learned goes back to as it was fitted.
 //!
 //! One task; whoever asks waits for it where its queue is full. It also looks once a second for a maintenance that has begun
 //! or ended by itself.
@@ -37,7 +37,7 @@ pub(super) enum Instruction {
     },
     /// What an asset does is normal.
     Normal { asset: AssetName },
-    /// An asset's threshold goes back to as it was fitted.
+    /// What an asset's detector has learned goes back to as it was fitted.
     Revert { asset: AssetName, by: String, reply: oneshot::Sender<Result<(), InstructionError>> },
 }
 
@@ -132,7 +132,7 @@ impl Instructions {
 
     async fn revert(&self, asset: AssetName, by: &str) -> Result<(), InstructionError> {
         self.teach(&asset, |done| Input::Revert { asset: asset.clone(), done }).await?;
-        tracing::info!(%asset, by, "the threshold is again as it was fitted");
+        tracing::info!(%asset, by, "the threshold and the drift followed are again as they were fitted");
         Ok(())
     }
 

@@ -117,7 +117,8 @@ mod tests {
     use super::*;
     use crate::pipeline::support::card;
 
-    const CONFIG: &str = "maintenance = { tag = \"Temperature\", schedule = [\"daily 13:00-13:10\"] }";
+    const CONFIG: &str = "maintenance = { tag = \"Service\", schedule = [\"daily 13:00-13:10\"] }\n\
+        [[asset.tag]]\nname = \"Service\"\nkind = \"boolean\"\nsource = \"plc1\"\nnode = \"nsu=urn:test;s=S\"";
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_secs(60 * minutes)
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn a_switch_that_can_not_be_read_says_what_it_said_before() {
         let (mut plan, mut card) = (Plan::default(), card(CONFIG));
-        let name = TagName::new("Temperature").unwrap();
+        let name = TagName::new("Service").unwrap();
         let mut show = |sample: Sample| {
             card.samples.insert(name.clone(), sample);
             due(&mut plan, &card, 0)

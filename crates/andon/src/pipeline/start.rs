@@ -98,7 +98,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
 
 /// Takes the data folder for this process: two that write one history would mix it up. The system gives it free when the
 /// process ends, however it ends.
-fn lock(dir: &Path) -> anyhow::Result<File> {
+pub(crate) fn lock(dir: &Path) -> anyhow::Result<File> {
     let path = dir.join("andon.lock");
     let taken = || format!("{} can't be made", path.display());
     std::fs::create_dir_all(if dir.as_os_str().is_empty() { Path::new(".") } else { dir }).with_context(taken)?;
@@ -174,11 +174,25 @@ async fn restore_model(
         }
     };
     let version = artifact.manifest.version();
-    let card = model_card(&artifact);
+    let card = model_card(&artifact, asset);
+    warn_of_unheeded(asset, &card.unheeded);
     install(detection, lifecycle, asset.name.clone(), artifact).await.map_err(anyhow::Error::msg)?;
     hub.board.update(&asset.name, |c| c.install(card));
     tracing::info!(asset = %asset.name, version, "model in force");
     Ok(())
+}
+
+/// Says which keys of the configuration do nothing, because the model was fitted with other values.
+fn warn_of_unheeded(asset: &AssetConfig, unheeded: &[String]) {
+    if unheeded.is_empty() {
+        return;
+    }
+    let mend = match &asset.model {
+        Some(dir) => format!("write {} anew with `andon fit`", dir.display()),
+        None => format!("POST /api/v1/assets/{}/training", asset.name),
+    };
+    let keys = unheeded.join(", ");
+    tracing::warn!(asset = %asset.name, "{keys}: the model was fitted with other values, in force until the next fit ({mend})");
 }
 
 /// Reads what the sources remember, fills the windows, and begins to listen.
@@ -236,6 +250,10 @@ async fn remember(hub: &Hub, source: Source, tags: &[TagNode], lifecycle: &Lifec
         known = known.min(newest.map_or(Timestamp::from_micros(i64::MIN), |s| s.time));
     }
     let from = known.max(now.before(config.history));
+    // A plant that is simulated faster than the clock runs has samples from the future.
+    if from >= now {
+        return;
+    }
     let read = andon_ua_client::read_history(&source, tags, from, now, &*hub.clock, &cancel);
     match tokio::time::timeout(HISTORY_PATIENCE, read).await {
         Ok(Ok(samples)) => {

@@ -22,6 +22,12 @@ const FOLDS: usize = 4;
 /// included, a valve that is closed later does not score, and calibrated on the newest fifth it does.
 const LEAST_WINDOWS: f64 = 1.25;
 
+/// Rows of which an asset with a mode tag has to have so many that it is not cross-fitted: a fifth of less holds too few changes
+/// of mode to say what is normal of them. Calibrated on a fifth of two hours at 1 s the simulated plant has some thirty false
+/// alarms a shift, cross-fitted up to three. Without modes to learn, the newest rows say more than all: asd's 8,640
+/// rows, cross-fitted, have .035 less VUS-PR.
+const LEAST_MODE_ROWS: usize = 20_000;
+
 /// The spans of time that calibrate and do not train.
 pub(super) struct HeldOut(Vec<Block>);
 
@@ -45,8 +51,9 @@ impl HeldOut {
             let first = (part.len() as f64 * (1.0 - settings.calibration_share)).round() as usize;
             span(part.get(first..).filter(|newest| !newest.is_empty()).unwrap_or(part), settings)
         });
-        let enough = part as f64 * settings.calibration_share >= LEAST_WINDOWS * rows as f64;
-        enough.then(|| Self::new(spans.collect(), rows as u32, all, settings))
+        let windows = part as f64 * settings.calibration_share >= LEAST_WINDOWS * rows as f64;
+        let modes = settings.mode_tag.is_none() || times.len() >= LEAST_MODE_ROWS;
+        (windows && modes).then(|| Self::new(spans.collect(), rows as u32, all, settings))
     }
 
     /// A short recording in [`FOLDS`] parts, one after another.
@@ -54,7 +61,8 @@ impl HeldOut {
         let times = times(all);
         let ends = (0..FOLDS).map(|k| times.len() * k / FOLDS..times.len() * (k + 1) / FOLDS);
         let spans = ends.filter_map(|fold| span(&times[fold], settings));
-        let embargo = (settings.window.rows / 4).max(1) as u32;
+        let rows = settings.window.rows;
+        let embargo = if times.len() < PART_WINDOWS * rows { (rows / 4).max(1) } else { rows } as u32;
         spans.map(|span| Self::new(vec![span], embargo, all, settings)).collect()
     }
 
@@ -145,6 +153,16 @@ mod tests {
             let (train, calibrate) = (train as f64 / count, calibrate as f64 / count);
             assert!((train - 0.6).abs() < 0.02 && (calibrate - 0.2).abs() < 0.04, "{rows}: {train} {calibrate}");
         }
+    }
+
+    #[test]
+    fn with_a_mode_tag_two_hours_are_cross_fitted() {
+        let settings = FitSettings { mode_tag: Some(0), ..settings() };
+        let all = series(&recording(7_200, 0..0), 2, &settings.window);
+        assert!(HeldOut::single(&all, &settings).is_none());
+        let folds = HeldOut::folds(&all, &settings);
+        let used: usize = folds.iter().map(|fold| check(fold, &all, &settings).1).sum();
+        assert!(folds.iter().all(|fold| fold.0[0].embargo == ROWS as u32) && used > 7_000, "{used}");
     }
 
     #[test]

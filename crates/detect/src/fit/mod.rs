@@ -1,13 +1,14 @@
 //! Fitting: a model on one part of a recording, judgement on another that the model has not seen.
 //!
 //! A recording is split in time: the oldest 60 % train, the next 20 % validate (they choose the epoch), the newest 20 %
-//! calibrate; a long one is split so in each of its quarters. Where a part would be shorter than a window that would
-//! leave too little of each, so a short recording is cut in four folds and cross-fitted: each fold is judged by a model of
-//! the three others, all residuals calibrate, and the model that is kept trains on all of it for as many epochs as served
-//! the four best. That costs five trainings in place of one, and only where a recording is short.
+//! calibrate; a long one is split so in each of its quarters. Where a part would be shorter than a window and a quarter that
+//! would leave too little of each, and fewer than 20,000 rows of an asset with a mode tag too few of its changes of mode. So a
+//! short recording is cut in four folds and cross-fitted: each fold is judged by a model of the three others, all residuals
+//! calibrate, and the model that is kept trains on all of it for as many epochs as served the four best. That costs five
+//! trainings in place of one, and only where a recording is short.
 //!
 //! Between a row that trained and the rows after it that calibrate lies an embargo: a whole window, so that no window that
-//! calibrates holds a row that trained; of folds a quarter of one, because a whole one would leave nothing of them. After
+//! calibrates holds a row that trained; of short folds a quarter of one, because a whole one would leave nothing of them. After
 //! what calibrates there is none.
 //!
 //! * [`held_out`]: which rows calibrate.
@@ -20,7 +21,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use andon_model::{Autoencoder, ModelSettings, Progress, Series, TrainError};
 use andon_plant::{
-    Fill, Reconstruct, Tag, TagKind, Timestamp, Window, WindowerSettings, alarm::AlarmSettings,
+    Fill, Reconstruct, Tag, TagKind, TagName, Timestamp, Window, WindowerSettings, alarm::AlarmSettings,
     reconstruct::ReconstructError,
 };
 use andon_scoring::{
@@ -37,6 +38,10 @@ use held_out::HeldOut;
 
 /// The usual share of a recording that judgement is calibrated on.
 pub const CALIBRATION_SHARE: f64 = 0.2;
+
+/// From here on a value measures nothing: the largest number a 32-bit tag can hold stands for `no value` in many systems, and
+/// larger ones have no finite square, so that a tag that shows one could not be scaled.
+const TOO_LARGE: f64 = f32::MAX as f64;
 
 /// What [`fit`] is told besides the data.
 #[derive(Debug, Clone)]
@@ -61,7 +66,7 @@ pub struct FitSettings {
     pub alarm: AlarmSettings,
     /// The share of the rows on which judgement is calibrated and the model is not trained: the newest of a short recording,
     /// the newest of each quarter of a long one, so that every operating mode has its part. A recording of which this would
-    /// be less than a window is cross-fitted.
+    /// be less than a window and a quarter is cross-fitted.
     pub calibration_share: f64,
     /// What training begins with, if it does not begin from scratch; it may be of an asset with other tags.
     pub begin_with: Option<Arc<Autoencoder>>,
@@ -89,6 +94,19 @@ pub enum FitError {
         /// Seconds between two rows.
         grid_s: f64,
     },
+    /// A tag has a value that can't have been measured.
+    #[error(
+        "tag `{tag}` is {value:e} at {time}: no instrument measures that, and beside it everything else of the tag would look \
+         alike; leave the value out of the recording, or train on a span without it"
+    )]
+    TooLarge {
+        /// The tag.
+        tag: TagName,
+        /// The value.
+        value: f64,
+        /// When.
+        time: Timestamp,
+    },
     /// The model could not be trained.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -114,7 +132,7 @@ pub fn fit(
     settings: &FitSettings,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Artifact, FitError> {
-    let all = enough(stream, tags.len(), settings)?;
+    let all = enough(stream, tags, settings)?;
     let mut fitting = Fitting { stream, tags, settings, progress };
     let (model, rows) = fitting.run(&all)?;
     let columns = model.manifest().normalisation.width();
@@ -143,6 +161,7 @@ pub fn fit(
         limits: settings.limits.clone(),
         scorer: fitted.scorer,
         threshold,
+        threshold_settings: settings.threshold.clone(),
         drift: settings.drift.clone(),
         alarm: settings.alarm,
     };
@@ -210,13 +229,17 @@ pub fn train(
     settings: &FitSettings,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<(Autoencoder, Vec<HeldOutRow>), FitError> {
-    let all = enough(stream, tags.len(), settings)?;
+    let all = enough(stream, tags, settings)?;
     Fitting { stream, tags, settings, progress }.run(&all)
 }
 
-/// The recording as runs of consecutive grid rows, of which there are enough.
-fn enough(stream: &Stream, tags: usize, settings: &FitSettings) -> Result<Vec<Series>, FitError> {
-    let all = series(stream, tags, &settings.window);
+/// The recording as runs of consecutive grid rows, of which there are enough, and none with a value that was not measured.
+fn enough(stream: &Stream, tags: &[Tag], settings: &FitSettings) -> Result<Vec<Series>, FitError> {
+    if let Some((tag, sample)) = stream.samples().iter().find(|(_, sample)| sample.value.abs() >= TOO_LARGE) {
+        let (tag, value) = (tags[*tag].name.clone(), sample.value);
+        return Err(FitError::TooLarge { tag, value, time: sample.time });
+    }
+    let all = series(stream, tags.len(), &settings.window);
     let have = all.iter().map(|s| s.rows.len()).sum();
     let need = settings.window.rows * 3;
     if have < need {
@@ -293,7 +316,7 @@ impl Fitting<'_> {
             match model.expect(&window, (!segment_start).then_some(settings.window.stride.max(1))) {
                 Ok(expectation) => rows.push(HeldOutRow {
                     // Without its limits: a tag that never went beyond them in normal operation has a scale all the same.
-                    residual: residual(&window, &expectation.expected, &[]),
+                    residual: residual(&window, &expectation.expected),
                     usable: usable(&window, settings.mode_tag),
                     values: mode_values(&window, self.tags),
                     given_mode: settings.mode_tag.and_then(|ix| given_mode(&window, ix)),
@@ -327,11 +350,9 @@ pub(crate) fn is_judgeable(window: &Window) -> bool {
     window.is_complete() && window.row_fill(window.rows - 1).iter().any(|f| !f.is_imputed())
 }
 
-/// `value - expected` of the newest row, a number a tag, in engineering units; 0 where its limits say that it does not matter.
-pub(crate) fn residual(window: &Window, expected: &[f64], limits: &[TagLimits]) -> Vec<f64> {
-    let residuals = window.row(window.rows - 1).iter().zip(expected).map(|(v, e)| v - e);
-    let limited = |(tag, residual): (usize, f64)| limits.get(tag).map_or(residual, |limits| limits.apply(residual));
-    residuals.enumerate().map(limited).collect()
+/// `value - expected` of the newest row, a number a tag, in engineering units.
+pub(crate) fn residual(window: &Window, expected: &[f64]) -> Vec<f64> {
+    window.row(window.rows - 1).iter().zip(expected).map(|(v, e)| v - e).collect()
 }
 
 /// Which tags of the newest row were measured, and are judged: the tag that names the mode is what the others are judged by.
@@ -354,16 +375,16 @@ pub(crate) fn given_mode(window: &Window, tag: usize) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{ops::Range, time::Duration};
 
-    use andon_plant::{Sample, TagName};
+    use andon_plant::Sample;
 
     use super::*;
 
     pub(super) const ROWS: usize = 20;
 
-    pub(super) fn settings() -> FitSettings {
+    pub(crate) fn settings() -> FitSettings {
         let mut network = ModelSettings::default();
         (network.training.epochs, network.training.windows) = (2, 32);
         FitSettings {
@@ -407,7 +428,20 @@ mod tests {
         });
         let manifest = artifact.unwrap().manifest;
         assert!(manifest.calibration_rows > 26, "{}", manifest.calibration_rows);
+        assert_eq!(manifest.threshold_settings, settings.threshold);
         assert!(seen.is_sorted() && seen.iter().all(|(epoch, epochs)| epoch <= epochs && *epochs == 10), "{seen:?}");
+    }
+
+    #[test]
+    fn a_value_that_no_instrument_measures_is_named_by_tag_and_time() {
+        for value in [1e300, -f64::from(f32::MAX)] {
+            let mut samples = recording(80, 0..0).samples().to_vec();
+            samples[2 * 33 + 1].1.value = value;
+            let refused =
+                fit(&Stream::new(samples), &tags(), &settings(), &mut |_| ControlFlow::Continue(())).unwrap_err();
+            let named = format!("tag `B` is {value:e} at 1970-01-01T00:00:33Z: ");
+            assert!(refused.to_string().starts_with(&named), "{refused}");
+        }
     }
 
     #[test]

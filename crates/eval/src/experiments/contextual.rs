@@ -3,7 +3,7 @@
 use andon_simulator::{FaultKind, ScheduledFault, plant::MODE_TAG};
 
 use super::Size;
-use crate::plant::{ASSETS, ModeTag, fitted, judged, recording};
+use crate::plant::{ASSETS, DAY, ModeTag, fitted, judged, recording};
 
 /// Rows of one fault, and from one to the next.
 const LASTS: usize = 60;
@@ -21,7 +21,7 @@ pub(super) fn run(size: Size) -> anyhow::Result<String> {
             let count = size.pick(20, 100);
             let schedule = schedule(asset, count);
             let test = recording(700, asset, EVERY * (count + 2), &schedule, mode_tag)?;
-            let said = judged(fitted(11, asset, mode_tag)?, &test)?;
+            let said = judged(fitted(11, asset, DAY, mode_tag)?, &test)?;
             let labels = test.labels.clone().unwrap_or_default();
             let active = |row: usize| said[row].as_ref().is_some_and(|j| j.active);
             let found = schedule.iter().filter(|f| (f.at_row..f.at_row + f.rows).any(active)).count();

@@ -6,7 +6,7 @@ use andon_plant::TagKind;
 use andon_simulator::{FaultKind, Recording, ScheduledFault, plant::MODE_TAG};
 
 use super::Size;
-use crate::plant::{ASSETS, Judged, ModeTag, copy, fitted, judged, recording};
+use crate::plant::{ASSETS, DAY, Judged, ModeTag, copy, fitted, judged, recording};
 
 /// Sizes, in units of the tag's deviation within an operating mode.
 const SIZES: [f64; 6] = [0.5, 1.0, 2.0, 3.0, 4.0, 5.0];
@@ -28,7 +28,7 @@ struct Tally {
 pub(super) fn run(size: Size) -> anyhow::Result<String> {
     let mut tallies: BTreeMap<(FaultKind, usize), Tally> = BTreeMap::new();
     for asset in ASSETS {
-        let artifact = fitted(11, asset, ModeTag::Known)?;
+        let artifact = fitted(11, asset, DAY, ModeTag::Known)?;
         for seed in 0..size.pick(1, 4) {
             let schedule = schedule(asset, seed)?;
             let rows = EVERY * (schedule.len() + 2);

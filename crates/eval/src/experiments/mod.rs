@@ -4,8 +4,11 @@
 
 mod calibration;
 mod contextual;
+mod cost;
 mod faults;
 mod modes;
+mod short;
+mod thresholds;
 
 /// An experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,12 @@ pub(crate) enum Experiment {
     Faults,
     /// Whether a value that is right in another mode is found.
     Contextual,
+    /// What each threshold strategy does (paper, Table 4).
+    Thresholds,
+    /// What judging a row costs.
+    Cost,
+    /// What a detector can do that was fitted to two hours.
+    Short,
 }
 
 /// How long an experiment takes.
@@ -39,8 +48,15 @@ impl Size {
 }
 
 impl Experiment {
-    pub(crate) const ALL: [Experiment; 4] =
-        [Experiment::Modes, Experiment::Calibration, Experiment::Faults, Experiment::Contextual];
+    pub(crate) const ALL: [Experiment; 7] = [
+        Experiment::Modes,
+        Experiment::Calibration,
+        Experiment::Faults,
+        Experiment::Contextual,
+        Experiment::Thresholds,
+        Experiment::Cost,
+        Experiment::Short,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -48,6 +64,9 @@ impl Experiment {
             Experiment::Calibration => "calibration",
             Experiment::Faults => "faults",
             Experiment::Contextual => "contextual",
+            Experiment::Thresholds => "thresholds",
+            Experiment::Cost => "cost",
+            Experiment::Short => "short",
         }
     }
 
@@ -69,6 +88,9 @@ impl Experiment {
             Experiment::Calibration => calibration::run(size),
             Experiment::Faults => faults::run(size),
             Experiment::Contextual => contextual::run(size),
+            Experiment::Thresholds => thresholds::run(size),
+            Experiment::Cost => cost::run(size),
+            Experiment::Short => short::run(size),
         }
     }
 }

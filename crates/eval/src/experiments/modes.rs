@@ -7,7 +7,7 @@ use andon_plant::Mode;
 use super::Size;
 use crate::{
     metrics::{adjusted_rand_index, quantile},
-    plant::{ASSETS, Judged, ModeTag, fitted, judged, recording},
+    plant::{ASSETS, DAY, Judged, ModeTag, fitted, judged, recording},
 };
 
 /// A mode must be known this many rows after a change.
@@ -20,7 +20,7 @@ pub(super) fn run(size: Size) -> anyhow::Result<String> {
         .to_owned();
     for asset in ASSETS {
         for mode_tag in [ModeTag::Known, ModeTag::Absent] {
-            let artifact = fitted(11, asset, mode_tag)?;
+            let artifact = fitted(11, asset, DAY, mode_tag)?;
             let found = artifact.manifest.scorer.modes().count();
             let test = recording(12, asset, size.pick(4_000, 20_000), &[], mode_tag)?;
             let truth = test.mode_numbers().map(|(numbers, _)| numbers).unwrap_or_default();

@@ -160,20 +160,6 @@ impl Gmm {
         joint.iter().map(|j| (j - total).exp()).collect()
     }
 
-    /// Each value's squared distance from the component means in standard deviations, averaged by responsibility: d
-    /// numbers, 0 where nothing was measured. For one diagonal component they sum to the squared Mahalanobis length.
-    pub fn squared_deviations(&self, row: &[f64]) -> Vec<f64> {
-        let mut out = vec![0.0; row.len()];
-        for (share, component) in self.responsibilities(row).iter().zip(&self.components) {
-            for (j, (o, x)) in out.iter_mut().zip(row).enumerate() {
-                if x.is_finite() {
-                    *o += share * (x - component.mean[j]).powi(2) / component.variance(j);
-                }
-            }
-        }
-        out
-    }
-
     /// ln w_k + ln N(row; mu_k, S_k) for each component.
     fn ln_joint(&self, row: &[f64]) -> Vec<f64> {
         self.components.iter().map(|c| c.ln_weight + c.ln_normal(row)).collect()
@@ -199,13 +185,6 @@ impl Component {
                 let e: Vec<f64> = keep.iter().map(|j| e[*j]).collect();
                 factor.marginal(&keep).map_or(0.0, |f| ln_normal(&f, &e))
             }
-        }
-    }
-
-    fn variance(&self, j: usize) -> f64 {
-        match &self.spread {
-            Spread::Diagonal(variances) => variances[j],
-            Spread::Full(factor) => factor.variance(j),
         }
     }
 }

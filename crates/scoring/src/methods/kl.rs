@@ -181,14 +181,6 @@ impl KlWindow {
         (self.seen == self.rows).then(|| self.divergences(kl).sum::<f64>() / measured as f64)
     }
 
-    /// Forgets all rows: what follows is not their continuation.
-    pub fn reset(&mut self) {
-        self.bins.fill(MISSING);
-        self.counts.fill(0);
-        self.measured.fill(0);
-        (self.next, self.seen) = (0, 0);
-    }
-
     fn divergences(&self, kl: &KlDivergence) -> impl Iterator<Item = f64> {
         self.counts.chunks_exact(BINS).zip(&self.measured).zip(&kl.tags).map(|((counts, measured), bins)| match bins {
             Some(bins) if *measured > 0 => {
@@ -280,11 +272,6 @@ mod tests {
             assert_eq!(values(w, &rows).last(), values(w, &rows[500 - w..]).last());
             assert_eq!(values(w, &rows[..w - 1]).len(), 0);
         }
-        let kl = fitted();
-        let mut window = KlWindow::new(&kl, 10);
-        rows.iter().for_each(|r| window.push(&kl, r));
-        window.reset();
-        assert_eq!(window, KlWindow::new(&kl, 10));
     }
 
     #[test]

@@ -62,8 +62,8 @@ impl ClusteredModes {
     }
 
     /// A row that lies where calibration never was, or has no numbers, is of an unknown mode. Where there is one mode only, what
-    /// lies elsewhere is not another mode but an anomaly. A transition has no
-    /// tolerance of its own: nobody has said that the plant changes its mode, and an anomaly looks like the way to another.
+    /// lies elsewhere is not another mode but an anomaly. A row between two modes is judged as a
+    /// transition; though an anomaly may look like one, as many contextual faults are found so as by judging it like any row.
     pub(super) fn place(&self, values: &[f64]) -> Place {
         if values.len() != self.projection.width() || values.iter().any(|x| !x.is_finite()) {
             return Place::of_none(Mode::Unknown);

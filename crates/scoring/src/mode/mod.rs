@@ -37,7 +37,7 @@ pub enum Modes {
 pub struct Place {
     /// The mode's name.
     pub mode: Mode,
-    /// The mode's number, from 0, or that of a transition that is known as such; none between modes or in an unknown one.
+    /// The mode's number, from 0, or after the last that of transitions; none in an unknown mode.
     pub index: Option<usize>,
 }
 

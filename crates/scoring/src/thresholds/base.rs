@@ -25,7 +25,7 @@ impl Base {
             None => settings.budget.unwrap_or_default().score(calibration),
         };
         let told_apart = (2.0 * calibration.scores.len() as f64).log10();
-        Self { wanted, score: wanted.min(told_apart).clamp(settings.floor, settings.cap) }
+        Self { wanted, score: wanted.min(told_apart).clamp(settings.floor, settings.cap()) }
     }
 }
 

@@ -20,7 +20,7 @@ const BELIEVED: u32 = 1000;
 pub struct ThresholdCalibration<'a> {
     /// -log10 p of each row, as a fresh row would be scored.
     pub scores: &'a [f64],
-    /// Each row's mode: a number below `mode_count`; any other, or none, is a transition.
+    /// Each row's mode: a number below `mode_count`, that number for a transition, none where it is of no known mode.
     pub modes: &'a [Option<usize>],
     /// How many modes there are.
     pub mode_count: usize,
@@ -101,7 +101,7 @@ impl Normal {
         let places = Places::new(calibration.mode_count);
         let (mut gate, mut lessons) = (Lessons::default(), Vec::new());
         for (score, mode) in calibration.scores.iter().zip(calibration.modes).filter(|(s, _)| s.is_finite()) {
-            let place = places.of(*mode, mode.is_none());
+            let place = places.of(*mode, false);
             let lesson = Lesson { score: score.clamp(0.0, MAX_SCORE), place, speed: 1.0 };
             gate.hear(lesson, base.score, |lesson| lessons.push(*lesson));
         }

@@ -7,59 +7,103 @@ use serde::{Deserialize, Serialize};
 
 use super::Change;
 
-/// What a lapsed freeze needs to end: that nothing holds for this part of the longest freeze, or the hold comes back as often as
-/// it likes.
+/// A lapsed freeze ends once no alarm has been active for this part of the longest freeze, net.
 const GONE: u32 = 4;
+
+/// What keeps a row from teaching.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Nothing does.
+    #[default]
+    None,
+    /// An alarm is active. That may be called normal by an operator, or last so long that it is.
+    Alarm,
+    /// The asset is under maintenance. However long that lasts, it teaches nothing, and no alarm's freeze grows by it.
+    Maintenance,
+}
 
 /// Whether rows teach, and for how long they have not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Freeze {
-    pub(super) state: State,
-    /// How long something has held, less how long nothing has since: what comes and goes is one cause as long as it is
+    state: State,
+    /// How long an alarm has been active, less how long none has since: what comes and goes is one cause as long as it is
     /// there for most of the time.
     held: Duration,
-    /// The last row's time, and whether something held then.
-    last: Option<(Timestamp, bool)>,
+    /// The last row's time, and what held then.
+    last: Option<(Timestamp, Hold)>,
 }
 
-/// Whether rows teach.
+/// Where the freeze stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum State {
-    /// Nothing holds: usual rows teach.
+enum State {
+    /// No alarm is active.
     #[default]
     Free,
-    /// Something holds: nothing teaches.
+    /// One is.
     Frozen,
-    /// Something holds, but an operator has said that this is normal. Until the hold ends every row teaches, for it is the
-    /// unusual ones that are now normal.
+    /// One is, but an operator has said that this is normal. Until it ends every row teaches, for it is the unusual ones
+    /// that are now normal.
     Normal,
-    /// The same, but because nobody has said anything for the longest a freeze may last. It outlasts short ends of the hold.
+    /// The same, but because nobody has said anything for the longest a freeze may last. It outlasts short ends of the alarm.
     Lapsed,
 }
 
+/// Which rows teach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Teaches {
+    /// The usual ones.
+    Usual,
+    /// None.
+    Nothing,
+    /// All.
+    Everything,
+}
+
+/// How long a freeze lasts at most, and how much time a gap between two rows counts for at most.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Limits {
+    pub(super) longest: Duration,
+    pub(super) gap: Duration,
+}
+
 impl Freeze {
-    /// The next row's time, and whether something holds; what has changed by it.
-    pub(super) fn see(&mut self, time: Timestamp, held: bool, longest: Duration) -> Option<Change> {
-        if let Some((then, held_then)) = self.last.replace((time, held)) {
-            let passed = time.since(then);
-            self.held = if held_then { self.held + passed } else { self.held.saturating_sub(passed) };
+    /// The next row's time, and what holds; what has changed by it.
+    pub(super) fn see(&mut self, time: Timestamp, hold: Hold, limits: Limits) -> Option<Change> {
+        if let Some((then, before)) = self.last.replace((time, hold)) {
+            let passed = time.since(then).min(limits.gap);
+            self.held = match before {
+                Hold::Alarm => self.held + passed,
+                Hold::None => self.held.saturating_sub(passed),
+                Hold::Maintenance => self.held,
+            };
         }
         if self.state == State::Lapsed {
-            self.held = self.held.min(longest / GONE);
+            self.held = self.held.min(limits.longest / GONE);
         }
-        let (next, change) = match (self.state, held) {
-            (State::Free, true) => (State::Frozen, Change::Frozen),
-            (State::Frozen, true) if self.held >= longest => (State::Lapsed, Change::Lapsed),
-            (State::Frozen | State::Normal, false) => (State::Free, Change::Released),
-            (State::Lapsed, false) if self.held.is_zero() => (State::Free, Change::Released),
+        let (next, change) = match (self.state, hold) {
+            (State::Free, Hold::Alarm) => (State::Frozen, Change::Frozen),
+            (State::Frozen, Hold::Alarm) if self.held >= limits.longest => (State::Lapsed, Change::Lapsed),
+            (State::Frozen | State::Normal, Hold::None | Hold::Maintenance) => (State::Free, Change::Released),
+            (State::Lapsed, Hold::None) if self.held.is_zero() => (State::Free, Change::Released),
             _ => return None,
         };
         self.state = next;
         Some(change)
     }
 
-    /// An operator says that what holds is normal; what has changed by it.
+    pub(super) fn teaches(&self) -> Teaches {
+        let held = matches!(self.last, Some((_, Hold::Maintenance)));
+        match self.state {
+            _ if held => Teaches::Nothing,
+            State::Free => Teaches::Usual,
+            State::Frozen => Teaches::Nothing,
+            State::Normal | State::Lapsed => Teaches::Everything,
+        }
+    }
+
+    /// An operator says that what the alarm shows is normal; what has changed by it.
     pub(super) fn assess_normal(&mut self) -> Option<Change> {
         let frozen = self.state == State::Frozen;
         if frozen {

@@ -40,6 +40,7 @@ pub use budget::AlarmBudget;
 pub use calibration::ThresholdCalibration;
 pub use cost::AlarmCost;
 pub use error::ThresholdError;
+pub use freeze::Hold;
 pub use journal::{Change, Entry};
 pub use settings::ThresholdSettings;
 pub use threshold::{Threshold, ThresholdRow};

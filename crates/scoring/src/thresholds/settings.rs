@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{AlarmBudget, AlarmCost, Strategy, ThresholdError};
 
+/// The cap of a budget that nobody wrote.
+const USUAL_CAP: f64 = 3.5;
 /// The longest freeze that can be set: a year.
 const LONGEST_FREEZE: Duration = Duration::from_secs(366 * 24 * 3600);
 
@@ -26,8 +28,9 @@ pub struct ThresholdSettings {
     pub cost: Option<AlarmCost>,
     /// A base out of a budget or of costs is at least this score, and the threshold never falls below it.
     pub floor: f64,
-    /// A base out of a budget or of costs is at most this score: what calibration has never seen can't be told apart.
-    pub cap: f64,
+    /// A base out of a budget or of costs is at most this score; where nobody wrote a budget or costs 3.5, so that a recording of
+    /// a year does not make the detector deaf to what takes place once a month, and else none.
+    pub cap: Option<f64>,
     /// How far above its base the threshold may rise.
     pub reach: f64,
     /// How far below its base the threshold may fall. After an hour that is quieter than usual the usual is no anomaly.
@@ -55,7 +58,7 @@ impl Default for ThresholdSettings {
             budget: None,
             cost: None,
             floor: 1.9,
-            cap: 3.5,
+            cap: None,
             reach: 4.0,
             fall: 0.5,
             freeze: Duration::from_secs(48 * 3600),
@@ -69,6 +72,12 @@ impl Default for ThresholdSettings {
 }
 
 impl ThresholdSettings {
+    /// The cap in force.
+    pub fn cap(&self) -> f64 {
+        let written = self.budget.is_some() || self.cost.is_some();
+        self.cap.unwrap_or(if written { MAX_SCORE } else { USUAL_CAP })
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
@@ -77,7 +86,7 @@ impl ThresholdSettings {
         self.check_base()?;
         let check = ThresholdError::check;
         check("floor", self.floor, (0.0, MAX_SCORE), "from 0 to 16")?;
-        check("cap", self.cap, (self.floor, MAX_SCORE), "from threshold.floor to 16")?;
+        check("cap", self.cap(), (self.floor, MAX_SCORE), "from threshold.floor to 16")?;
         check("reach", self.reach, (0.0, MAX_SCORE), "from 0 to 16")?;
         check("fall", self.fall, (0.0, MAX_SCORE), "from 0 to 16")?;
         let freeze = (0.0, LONGEST_FREEZE.as_secs_f64());

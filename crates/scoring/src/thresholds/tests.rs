@@ -70,7 +70,7 @@ fn fit(settings: &ThresholdSettings) -> Threshold {
 }
 
 fn fit_to(settings: &ThresholdSettings, scores: &[f64]) -> Result<Threshold, ThresholdError> {
-    let modes: Vec<Option<usize>> = (0..scores.len()).map(mode_of).collect();
+    let modes: Vec<Option<usize>> = (0..scores.len()).map(|row| mode_of(row).or(Some(2))).collect();
     Threshold::fit(settings, &calibration(scores, &modes))
 }
 
@@ -91,11 +91,15 @@ fn settings(strategy: Strategy) -> ThresholdSettings {
 
 fn row(number: usize, score: f64) -> ThresholdRow {
     let (time, mode) = (Timestamp::from_secs(number as i64), mode_of(number));
-    ThresholdRow { time, score, mode, transition: mode.is_none(), held: false }
+    ThresholdRow { time, score, mode, transition: mode.is_none(), hold: Hold::None }
+}
+
+fn alarm_if(active: bool) -> Hold {
+    if active { Hold::Alarm } else { Hold::None }
 }
 
 fn held(number: usize, score: f64) -> ThresholdRow {
-    ThresholdRow { held: true, ..row(number, score) }
+    ThresholdRow { hold: Hold::Alarm, ..row(number, score) }
 }
 
 fn observe(threshold: &mut Threshold, scores: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -142,8 +146,7 @@ fn the_alarm_budget_is_met() {
     let hours = 60;
     for strategy in Strategy::ALL {
         let budget = Some("2 per hour".parse().unwrap());
-        let mut t =
-            Threshold::fit(&ThresholdSettings { budget, cap: 16.0, ..settings(strategy) }, &calibration).unwrap();
+        let mut t = Threshold::fit(&ThresholdSettings { budget, ..settings(strategy) }, &calibration).unwrap();
         let rows = normal(3).take(hours * 3600).enumerate();
         let over = rows
             .map(|(n, score)| score >= t.observe(&ThresholdRow { mode: Some(0), transition: false, ..row(n, score) }));
@@ -234,6 +237,25 @@ fn what_comes_and_goes_is_one_freeze_while_it_is_there_for_most_of_the_time() {
 }
 
 #[test]
+fn maintenance_teaches_nothing_however_long_and_no_alarm_lapses_by_it_or_by_a_gap() {
+    let hour = ThresholdSettings { freeze: Duration::from_secs(3600), ..settings(Strategy::Percentile) };
+    let mut t = fit(&hour);
+    let before = everywhere(&t);
+    teach(&mut t, 0..3000, |n| held(n, 3.0));
+    teach(&mut t, 3000..20_000, |n| ThresholdRow { hold: Hold::Maintenance, ..row(n, 3.0) });
+    t.assess_normal();
+    assert!(t.is_frozen() && everywhere(&t) == before);
+    teach(&mut t, 20_000..20_400, |n| held(n, 3.0));
+    assert!(t.is_frozen(), "3,400 s of an alarm");
+
+    let mut t = fit(&hour);
+    t.observe(&held(0, 3.0));
+    t.observe(&held(200_000, 3.0));
+    t.observe(&held(200_001, 3.0));
+    assert!(t.is_frozen());
+}
+
+#[test]
 fn what_an_operator_calls_normal_teaches_until_the_hold_ends() {
     for strategy in adaptive() {
         let mut t = fit(&settings(strategy));
@@ -293,7 +315,7 @@ fn a_restart_goes_on_exactly_where_it_stopped() {
     for strategy in Strategy::ALL {
         let mut t = fit(&settings(strategy));
         let rows: Vec<ThresholdRow> = wider(8, 1.15).take(6000).enumerate().map(|(n, s)| row(n, s)).collect();
-        let rows = rows.into_iter().map(|r| ThresholdRow { held: r.time.as_secs_f64() % 900.0 > 800.0, ..r });
+        let rows = rows.into_iter().map(|r| ThresholdRow { hold: alarm_if(r.time.as_secs_f64() % 900.0 > 800.0), ..r });
         for (n, row) in rows.enumerate() {
             t.observe(&row);
             if n % 997 == 0 {
@@ -349,7 +371,7 @@ fn the_journal_says_what_moved_and_keeps_the_last_of_it() {
     let moved: Vec<&Entry> = t.journal().filter(|e| e.why == Change::Moved).collect();
     assert!(!moved.is_empty() && moved.iter().all(|e| (e.to - e.from).abs() > 0.25));
     for n in 0..1000 {
-        t.observe(&ThresholdRow { held: n % 2 == 0, ..row(n, 0.1) });
+        t.observe(&ThresholdRow { hold: alarm_if(n % 2 == 0), ..row(n, 0.1) });
     }
     assert_eq!(t.journal().len(), 64);
     assert_eq!(t.journal().last().map(|e| e.time), Some(Timestamp::from_secs(999)));
@@ -517,7 +539,7 @@ proptest! {
         let (strategy, mut t) = watched(strategy);
         let base = t.base().score;
         for (n, (score, mode, transition, held)) in rows.into_iter().enumerate() {
-            let seen = ThresholdRow { mode: (mode < 3).then_some(mode), transition, held, ..row(n, score) };
+            let seen = ThresholdRow { mode: (mode < 3).then_some(mode), transition, hold: alarm_if(held), ..row(n, score) };
             if n % 7 == 0 {
                 t.assess_normal();
             }

@@ -1,7 +1,5 @@
 //! A threshold, row by row.
 
-use std::time::Duration;
-
 use andon_plant::{Timestamp, verdict::MAX_SCORE};
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +7,21 @@ use super::{
     Base, Change, Entry, Fitted, ThresholdCalibration, ThresholdError, ThresholdSettings,
     base::Bounds,
     calibration::{Normal, Place, Places},
-    freeze::{Freeze, State},
+    freeze::{Freeze, Hold, Limits, Teaches},
     journal::Journal,
     lessons::{Lesson, Lessons},
 };
 
-/// How far a place's threshold may stand above the highest score that has taught there, or where it was fitted. What one mode's alarm has taught does
-/// not make the others deaf, nor any deafer than it was loud.
-const ABOVE_TAUGHT: f64 = 1.0;
+/// How far a place's threshold may stand above the highest score that has taught there, and how far above where it was fitted: what
+/// one mode's alarm has taught makes the others hardly deafer, and none deafer than it was loud.
+const ABOVE: Above = Above { taught: 1.0, fitted: 0.5 };
+/// For so many rows a gap in the stream counts at most towards the longest freeze.
+const GAP_ROWS: u32 = 10;
+
+struct Above {
+    taught: f64,
+    fitted: f64,
+}
 
 /// What a threshold needs to know of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,8 +34,8 @@ pub struct ThresholdRow {
     pub mode: Option<usize>,
     /// It is between two modes.
     pub transition: bool,
-    /// An alarm is active, or the asset is under maintenance.
-    pub held: bool,
+    /// What keeps it from teaching.
+    pub hold: Hold,
 }
 
 /// A threshold with its state. It is written out with the rest of a detector, so that a restart goes on where it stopped.
@@ -39,7 +44,7 @@ pub struct Threshold {
     base: Base,
     bounds: Bounds,
     places: Places,
-    longest_freeze: Duration,
+    freezing: Limits,
     transition_factor: f64,
     strategy: Fitted,
     as_fitted: Fitted,
@@ -70,7 +75,7 @@ impl Threshold {
             bounds,
             taught: vec![0.0; normal.places.all().count()],
             places: normal.places,
-            longest_freeze: settings.freeze,
+            freezing: Limits { longest: settings.freeze, gap: calibration.step * GAP_ROWS },
             transition_factor: settings.transition_factor,
             as_fitted: strategy.clone(),
             strategy,
@@ -86,7 +91,7 @@ impl Threshold {
         let place = self.places.of(row.mode, row.transition);
         let threshold = self.at(place);
         self.last = Some((row.time, place));
-        if let Some(change) = self.freeze.see(row.time, row.held, self.longest_freeze) {
+        if let Some(change) = self.freeze.see(row.time, row.hold, self.freezing) {
             self.journal.write(row.time, place, threshold, change);
         }
         if row.score.is_finite() {
@@ -127,7 +132,7 @@ impl Threshold {
 
     /// Whether nothing teaches at present.
     pub fn is_frozen(&self) -> bool {
-        self.freeze.state == State::Frozen
+        self.freeze.teaches() == Teaches::Nothing
     }
 
     /// The last notable changes, at most 64, oldest first.
@@ -136,8 +141,9 @@ impl Threshold {
     }
 
     fn at(&self, place: Place) -> f64 {
-        let taught = self.bounds.keep(self.as_fitted.at(place)).max(self.taught[place.0]);
-        self.bounds.keep(self.strategy.at(place)).min(taught + ABOVE_TAUGHT)
+        let fitted = self.bounds.keep(self.as_fitted.at(place));
+        let highest = (fitted + ABOVE.fitted).max(self.taught[place.0] + ABOVE.taught);
+        self.bounds.keep(self.strategy.at(place)).min(highest)
     }
 
     fn hear(&mut self, lesson: Lesson, threshold: f64) {
@@ -147,10 +153,10 @@ impl Threshold {
             *highest = highest.max(lesson.score);
             strategy.learn(lesson);
         };
-        match freeze.state {
-            State::Free => lessons.hear(lesson, threshold, learn),
-            State::Frozen => lessons.forget(),
-            State::Normal | State::Lapsed => learn(&lesson),
+        match freeze.teaches() {
+            Teaches::Usual => lessons.hear(lesson, threshold, learn),
+            Teaches::Nothing => lessons.forget(),
+            Teaches::Everything => learn(&lesson),
         }
     }
 

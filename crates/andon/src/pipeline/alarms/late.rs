@@ -1,51 +1,90 @@
-//! Rows that came after their time, as after a restart: they are written down, and change no alarm.
+//! Rows that came after their time, as after a restart: they change no alarm, and what was wrong in them is written down
+//! as alarms that are over.
 
-use andon_plant::{AssetName, Timestamp, Verdict};
+use andon_plant::{
+    Alarm, AlarmState, AssetName, Condition, JournalEntry, Timestamp, Verdict,
+    alarm::{AlarmSettings, Input, Transition, step},
+};
+
+use super::{
+    Alarms,
+    occurrence::{NEW, Occurrence},
+};
+
+/// Said with each line of the journal.
+const COMMENT: &str = "judged after its time";
 
 /// One episode of late rows of one asset.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Late {
     rows: usize,
-    /// How many of them reached the threshold.
-    anomalous: usize,
-    span: Option<(Timestamp, Timestamp)>,
+    last: Timestamp,
+    state: AlarmState,
+    active: Option<Activation>,
+}
+
+/// An alarm as it would have been.
+#[derive(Debug, PartialEq)]
+pub(super) struct Activation {
+    from: Timestamp,
+    worst: Box<Verdict>,
 }
 
 impl Late {
-    pub(super) fn count(&mut self, verdict: &Verdict) {
-        self.rows += 1;
-        self.anomalous += usize::from(verdict.anomalous());
-        let first = self.span.map_or(verdict.time, |(first, _)| first);
-        self.span = Some((first, verdict.time));
-    }
-
-    /// Says in one line what came of the episode.
-    pub(super) fn tell(&self, asset: &AssetName) {
-        let Some((first, last)) = self.span else { return };
-        tracing::info!(%asset, rows = self.rows, anomalous = self.anomalous, "{}", self.text(first, last));
-    }
-
-    fn text(&self, first: Timestamp, last: Timestamp) -> String {
-        let (rows, anomalous) = (self.rows, self.anomalous);
-        format!(
-            "{anomalous} of {rows} rows from {first} to {last} reached the threshold; they were judged after their time and \
-             changed no alarm"
-        )
+    /// Takes a row, with the delays of the asset's alarm; what has ended with it.
+    pub(super) fn see(&mut self, settings: &AlarmSettings, verdict: &Verdict) -> Option<Activation> {
+        (self.rows, self.last) = (self.rows + 1, verdict.time);
+        let input = Input::Level { time: verdict.time, level: verdict.score, threshold: verdict.threshold };
+        let (state, transition) = step(settings, self.state, input);
+        self.state = state;
+        if let Some(active) = self.active.as_mut().filter(|active| active.worst.score < verdict.score) {
+            *active.worst = verdict.clone();
+        }
+        match transition {
+            Some(Transition::Raised) => {
+                self.active = Some(Activation { from: verdict.time, worst: Box::new(verdict.clone()) });
+                None
+            }
+            Some(Transition::Cleared) => self.active.take(),
+            _ => None,
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Alarms {
+    /// Takes a late row. What an open alarm or maintenance covers is not written down again.
+    pub(super) async fn judge_late(&mut self, verdict: &Verdict) {
+        let Some(card) = self.hub.board.asset(&verdict.asset) else { return };
+        let covered = card.maintenance.is_some() || self.is_active(&verdict.asset, &Condition::Score);
+        let level = if covered { f64::NEG_INFINITY } else { verdict.score };
+        let seen = Verdict { score: level, ..verdict.clone() };
+        let ended = self.late.entry(verdict.asset.clone()).or_default().see(&card.config.alarm, &seen);
+        if let Some(ended) = ended {
+            self.journal(&verdict.asset, ended, verdict.time).await;
+        }
+    }
 
-    #[test]
-    fn an_episode_says_how_many_rows_reached_the_threshold_and_when() {
-        let late = Late { rows: 60, anomalous: 7, span: None };
-        let said = late.text(Timestamp::from_secs(0), Timestamp::from_secs(59));
-        assert_eq!(
-            said,
-            "7 of 60 rows from 1970-01-01T00:00:00Z to 1970-01-01T00:00:59Z reached the threshold; they were judged after \
-             their time and changed no alarm"
-        );
+    /// An episode is over.
+    pub(super) async fn end_late(&self, asset: &AssetName, late: Late) {
+        tracing::info!(%asset, "{} rows until {} were judged after their time, and changed no alarm", late.rows, late.last);
+        if let Some(active) = late.active {
+            self.journal(asset, active, late.last).await;
+        }
+    }
+
+    /// Writes down an alarm that is over. It is not annunciated: nobody can do anything about it any more.
+    async fn journal(&self, asset: &AssetName, ended: Activation, until: Timestamp) {
+        let Some(card) = self.hub.board.asset(asset) else { return };
+        let said = Occurrence::of_verdict(&card.config, &ended.worst, None);
+        let alarm = said.raise(&card.config, Condition::Score, AlarmState::default(), None, ended.from);
+        let alarm = Alarm { cleared_at: Some(until), ..alarm };
+        let line = |time, transition| {
+            let comment = Some(COMMENT.to_owned());
+            JournalEntry { alarm: NEW, time, transition, by: None, comment }
+        };
+        let lines = vec![line(ended.from, Transition::Raised), line(until, Transition::Cleared)];
+        if let Err(e) = self.hub.store.insert_alarm(alarm, lines).await {
+            tracing::error!(%asset, "what late rows showed could not be written: {e}");
+        }
     }
 }

@@ -118,7 +118,9 @@ impl Alarms {
                 _ = tick.tick() => self.watch().await,
             }
         }
-        self.late.drain().for_each(|(asset, late)| late.tell(&asset));
+        for (asset, late) in std::mem::take(&mut self.late) {
+            self.end_late(&asset, late).await;
+        }
     }
 
     async fn take(&mut self, message: Message) {
@@ -146,10 +148,10 @@ impl Alarms {
     async fn judge(&mut self, verdict: &Verdict, drift: Option<DriftState>) {
         let Some(card) = self.hub.board.asset(&verdict.asset) else { return };
         if verdict.late {
-            return self.late.entry(verdict.asset.clone()).or_default().count(verdict);
+            return self.judge_late(verdict).await;
         }
         if let Some(late) = self.late.remove(&verdict.asset) {
-            late.tell(&verdict.asset);
+            self.end_late(&verdict.asset, late).await;
         }
         let raises = card.maintenance.is_none() || self.is_active(&verdict.asset, &Condition::Score);
         let level = if raises { verdict.score } else { f64::NEG_INFINITY };

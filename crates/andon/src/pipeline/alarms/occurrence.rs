@@ -72,9 +72,10 @@ impl Occurrence {
             assessment: None,
             contributions: self.contributions,
         };
-        // It came back before it was acknowledged: the same occurrence, still with the time it first came.
+        // It came back before it was acknowledged: the same occurrence, still with the time it first came. What was said of it
+        // was said of what it was raised for then, and stays in the journal.
         match open {
-            Some(open) => Alarm { id: open.id, raised_at: open.raised_at, assessment: open.assessment, ..fresh },
+            Some(open) => Alarm { id: open.id, raised_at: open.raised_at, ..fresh },
             None => fresh,
         }
     }

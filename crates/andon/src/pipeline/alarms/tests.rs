@@ -74,22 +74,39 @@ async fn late_rows_neither_raise_nor_clear() {
     assert!(task.all().await.is_empty());
     task.judge(verdict(2, 9.0)).await;
     task.judge(late(3, 0.1)).await;
-    assert!(task.all().await[0].state.active());
+    assert!(task.all().await.last().unwrap().state.active());
     task.judge(verdict(4, 0.1)).await;
-    assert!(!task.all().await[0].state.active());
+    assert!(!task.all().await.last().unwrap().state.active());
 }
 
 #[tokio::test]
-async fn late_rows_are_counted_until_the_first_in_its_time() {
+async fn what_late_rows_show_is_written_down_and_not_annunciated() {
     let mut task = Task::new().await;
-    for (s, score) in [(1, 9.0), (2, 0.1), (3, 3.0)] {
+    for (s, score) in [(1, 0.1), (2, 9.0), (3, 12.0), (4, 0.1), (9, 9.0)] {
         task.judge(late(s, score)).await;
     }
-    let mut counted = Late::default();
-    [late(1, 9.0), late(2, 0.1), late(3, 3.0)].iter().for_each(|v| counted.count(v));
-    assert_eq!(task.alarms.late[&mixer()], counted);
-    task.judge(verdict(4, 0.1)).await;
-    assert!(task.alarms.late.is_empty());
+    task.judge(verdict(10, 0.1)).await;
+    let all = task.all().await;
+    let at = Timestamp::from_secs;
+    let spans: Vec<_> = all.iter().map(|alarm| (alarm.raised_at, alarm.cleared_at)).collect();
+    assert_eq!(spans, [(at(2), Some(at(4))), (at(9), Some(at(9)))]);
+    assert!(all.iter().all(|alarm| !alarm.state.open()));
+    assert_eq!(task.bench.hub.board.asset("Mixer").unwrap().open_alarms, 0);
+    let said = Some("judged after its time".to_owned());
+    assert_eq!(task.journal(all[0].id).await, [(Transition::Raised, said.clone()), (Transition::Cleared, said)]);
+}
+
+#[tokio::test]
+async fn late_rows_that_an_alarm_or_maintenance_covers_are_not_written_down_again() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 9.0)).await;
+    task.judge(late(2, 9.0)).await;
+    task.judge(verdict(3, 0.1)).await;
+    let ordered = Maintenance::ordered(Timestamp::from_secs(5_000), "belt".to_owned(), "ann");
+    task.bench.hub.board.update("Mixer", |card| card.maintenance = Some(ordered));
+    task.judge(late(4, 9.0)).await;
+    task.judge(verdict(5, 0.1)).await;
+    assert_eq!(task.all().await.len(), 1);
 }
 
 #[tokio::test]
@@ -181,6 +198,21 @@ async fn an_assessment_is_journalled_while_the_alarm_is_open_and_after() {
     assert_eq!(task.journal(id).await, lines);
     let unknown = Said { assessment: Assessment::Real, by: "ann".to_owned(), comment: None };
     assert!(matches!(task.alarms.assess(AlarmId(99), unknown).await, Err(AlarmError::NotFound(AlarmId(99)))));
+}
+
+#[tokio::test]
+async fn an_assessment_is_of_what_the_alarm_was_raised_for_then() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 9.0)).await;
+    let id = task.all().await[0].id;
+    task.assess(id, Assessment::Nuisance).await;
+    task.judge(verdict(2, 0.1)).await;
+    assert_eq!(task.all().await[0].assessment, Some(Assessment::Nuisance));
+    task.judge(verdict(3, 12.0)).await;
+    let all = task.all().await;
+    assert_eq!((all.len(), all[0].id, all[0].assessment, all[0].state.active()), (1, id, None, true));
+    let lines: Vec<Transition> = task.journal(id).await.into_iter().map(|(transition, _)| transition).collect();
+    assert_eq!(lines, [Transition::Raised, Transition::AssessedNuisance, Transition::Cleared, Transition::Raised]);
 }
 
 #[tokio::test]

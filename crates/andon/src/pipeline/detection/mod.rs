@@ -79,7 +79,7 @@ pub enum Input {
         /// Told what has been learned; none without a model.
         done: oneshot::Sender<Option<Arc<Learned>>>,
     },
-    /// An asset's threshold goes back to as it was fitted.
+    /// What an asset's detector has learned goes back to as it was fitted.
     Revert {
         /// The asset.
         asset: AssetName,

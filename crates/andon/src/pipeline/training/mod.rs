@@ -5,9 +5,11 @@
 //!
 //! * Here: the trainings that were asked for, and where they stand.
 //! * [`trainer`]: the task that runs them; [`kept`]: what is left of one that was cut short, to go on with.
+//! * [`unheeded`]: what of the configuration only the next one will read.
 
 mod kept;
 mod trainer;
+mod unheeded;
 
 use std::{
     collections::BTreeMap,

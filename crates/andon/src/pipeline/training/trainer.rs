@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Job, JobState, Order,
     kept::{CutShort, Folder},
+    unheeded::{FittedWith, unheeded},
 };
 use crate::{
-    config::AssetConfig,
+    config::{AssetConfig, overruled},
     pipeline::{
         board::{ModelCard, TrainingCard},
         detection::{Detection, Input},
@@ -34,6 +35,9 @@ const LEARN_WINDOWS: u32 = 10;
 const LOOK: Duration = Duration::from_secs(5);
 /// How long after a failure an asset is tried again by itself.
 const AGAIN: Duration = Duration::from_secs(600);
+/// The newest history is not trained on, at least this much or a row of the grid: samples of it that other tags send are
+/// still on their way, and a training that a restart cuts short would go on with other data.
+const UNSETTLED: Duration = Duration::from_secs(1);
 /// At most this much history is trained on.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
@@ -113,7 +117,7 @@ impl Trainer {
         let asset = &job.order.asset;
         let Some(card) = self.hub.board.asset(asset) else { return Err("there is no such asset".into()) };
         tracing::info!(%asset, "training begins");
-        let span = self.span(&job.order).await.map_err(|e| e.to_string())?;
+        let span = self.span(&job.order, card.config.grid).await.map_err(|e| e.to_string())?;
         folder.keep(job.id, &Order { from: Some(span.start), to: Some(span.end), ..job.order.clone() });
         let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
         let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
@@ -125,10 +129,13 @@ impl Trainer {
         if !self.hub.training.close(job.id) {
             return Err("it was cancelled".into());
         }
+        if let Some(text) = overruled(&card.config.threshold, artifact.manifest.threshold.base()) {
+            tracing::warn!(%asset, "{text}");
+        }
         let version = artifact.manifest.version();
         let left_out: Vec<TagName> = artifact.manifest.model.normalisation.constant().cloned().collect();
         self.keep(asset, &artifact).await?;
-        let model = model_card(&artifact);
+        let model = model_card(&artifact, &card.config);
         install(&self.detection, &self.lifecycle, asset.clone(), artifact).await?;
         self.hub.board.update(asset, |card| {
             card.install(model);
@@ -159,9 +166,9 @@ impl Trainer {
 
     /// The span of history that is trained on, its end not in it: given to the microsecond, so that it is the same after a
     /// restart.
-    async fn span(&self, order: &Order) -> Result<Range<Timestamp>, andon_store::StoreError> {
+    async fn span(&self, order: &Order, grid: Duration) -> Result<Range<Timestamp>, andon_store::StoreError> {
         let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
-        let to = order.to.unwrap_or(newest.after(Duration::from_micros(1)));
+        let to = order.to.unwrap_or(newest.before(UNSETTLED.max(grid)));
         Ok(order.from.unwrap_or(to.before(LONGEST))..to)
     }
 
@@ -266,9 +273,10 @@ pub(in crate::pipeline) async fn stored(hub: &Hub, asset: &AssetConfig) -> Resul
     Ok(Some(Artifact::from_parts(Path::new(&what), kept.manifest.as_bytes(), kept.weights)?))
 }
 
-/// What pages show of a model.
-pub(in crate::pipeline) fn model_card(artifact: &Artifact) -> ModelCard {
+/// What pages show of the model of `asset`.
+pub(in crate::pipeline) fn model_card(artifact: &Artifact, asset: &AssetConfig) -> ModelCard {
     let manifest = &artifact.manifest;
+    let (mode_tag, threshold) = (manifest.mode_tag.as_ref(), &manifest.threshold_settings);
     ModelCard {
         version: manifest.version(),
         trained_at: manifest.trained_at,
@@ -277,5 +285,6 @@ pub(in crate::pipeline) fn model_card(artifact: &Artifact) -> ModelCard {
         parameters: manifest.model.parameters,
         calibration_rows: manifest.calibration_rows,
         challengers: manifest.challengers.clone(),
+        unheeded: unheeded(asset, &FittedWith { mode_tag, threshold }),
     }
 }
