@@ -41,7 +41,7 @@ impl Store {
         let mut pruned = Pruned::default();
         if let Some(before) = keep.samples {
             // What is in `tail` is not sorted by tag and time yet.
-            while self.series().commit(SeriesWrite::Seal(Wanted::Parts)).await? > 0 {}
+            self.seal_what_is(Wanted::Parts).await?;
             pruned.samples = self.prune_all(|| SeriesWrite::PruneSamples { before }).await?;
             pruned.samples += self.cut_blocks(before).await?;
         }

@@ -12,7 +12,8 @@ use sqlx::SqliteConnection;
 use crate::{
     batch::part_of,
     error::StoreError,
-    names::find_tag,
+    names::{Label, find_tag},
+    rows::Span,
     series::SeriesQuery,
     store::Store,
     tables::SeriesWrite,
@@ -39,13 +40,24 @@ impl Store {
     }
 
     /// Seals all samples in blocks, however few of a tag there are, and gives the room back to the disk. Sealing happens by
-    /// itself once there are enough; before a file is put away this makes it small.
+    /// itself once there are enough; before a file is put away this makes it small. What can't be sealed now stays as safe as
+    /// it was, and the log says so.
     ///
     /// # Errors
     /// If the database fails or the store is closed.
     pub async fn seal(&self) -> Result<(), StoreError> {
-        while self.series().commit(SeriesWrite::Seal(Wanted::All)).await? > 0 {}
+        self.seal_what_is(Wanted::All).await?;
         while self.series().commit(SeriesWrite::Shrink).await? > 0 {}
+        Ok(())
+    }
+
+    /// Seals what is in the tail now. Where the database is held up, or something is broken, that stays in the tail; the log
+    /// says so.
+    pub(crate) async fn seal_what_is(&self, wanted: Wanted) -> Result<(), StoreError> {
+        let mut left = self.series().commit(SeriesWrite::Seal(wanted)).await?;
+        while left > 0 {
+            left = self.series().commit(SeriesWrite::Sealing).await?;
+        }
         Ok(())
     }
 
@@ -67,10 +79,7 @@ impl Store {
         let span = (from.as_micros(), to.as_micros());
         match query.max_points {
             Some(max_points) => Ok(query.arrange(thin::read(&mut conn, (tag, key), span, max_points).await?)),
-            None => {
-                let tail = tail::read(&mut conn, (tag, key), span, query).await?;
-                merge::read(&mut conn, (tag, key), span, query, tail).await
-            }
+            None => listed(&mut conn, (tag, key), span, query).await,
         }
     }
 
@@ -90,8 +99,7 @@ impl Store {
         let mut conn = self.series_readers().begin().await?;
         let Some(tag) = find_tag(&mut conn, key).await? else { return Ok(None) };
         let (span, newest) = ((i64::MIN, time.as_micros().saturating_add(1)), SeriesQuery::newest(1));
-        let tail = tail::read(&mut conn, (tag, key), span, newest).await?;
-        Ok(merge::read(&mut conn, (tag, key), span, newest, tail).await?.pop())
+        Ok(listed(&mut conn, (tag, key), span, newest).await?.pop())
     }
 
     /// The times of an asset's first and last sample.
@@ -106,6 +114,17 @@ impl Store {
         let span = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         Ok(span.map(|(first, last)| (Timestamp::from_micros(first), Timestamp::from_micros(last))))
     }
+}
+
+/// A tag's samples in a span, one by one.
+async fn listed(
+    conn: &mut SqliteConnection,
+    tag: (i64, Label<'_>),
+    span: Span,
+    query: SeriesQuery,
+) -> Result<Vec<Sample>, StoreError> {
+    let tail = tail::read(&mut *conn, tag, span, query).await?;
+    merge::read(conn, tag, span, query, tail).await
 }
 
 /// The first and last time in rows and blocks.
@@ -145,7 +164,7 @@ async fn logged_span(conn: &mut SqliteConnection, asset: &AssetName) -> Result<O
     .collect();
     let mut span: Option<(i64, i64)> = None;
     for part in tags.iter().map(|tag| part_of(*tag)).collect::<BTreeSet<_>>() {
-        for (_, samples) in tail::logged(&mut *conn, part).await?.iter().filter(|(tag, _)| tags.contains(tag)) {
+        for (_, samples) in tail::logged(&mut *conn, part).await?.tags.iter().filter(|(tag, _)| tags.contains(tag)) {
             for time in samples.iter().map(|s| s.time.as_micros()) {
                 span = Some(span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
             }

@@ -14,7 +14,7 @@ use crate::{
     names::numbered,
     rows::{self, COUNTED, Rows},
     series::SeriesQuery,
-    tail::{self, Part, Tails, Wanted},
+    tail::{self, Asked, Logged, Part, Tails, Wanted},
 };
 
 /// Samples in a full block.
@@ -55,36 +55,53 @@ pub(crate) struct Left {
 
 /// What is to be sealed next.
 pub(crate) fn next(tails: &Tails) -> Option<Chore> {
-    match tails.wanted {
-        Wanted::Nothing => {
-            let full = |p: &Part| p.samples >= PART_SAMPLES || p.batches >= PART_BATCHES;
-            part(tails, full, WORTH_A_BLOCK).or_else(|| rows(tails, enough))
-        }
-        Wanted::Parts => part(tails, |_| true, WORTH_A_BLOCK),
-        Wanted::All => part(tails, |_| true, 1).or_else(|| rows(tails, |rows| rows.count > 0)),
-    }
+    let asked = &tails.asked;
+    let part =
+        asked.parts.first_key_value().map(|(part, in_blocks)| Chore::Part { part: *part, in_blocks: *in_blocks });
+    part.or_else(|| asked.tags.first().map(|tag| Chore::Rows(*tag)))
+        .or_else(|| full_part(tails))
+        .or_else(|| rows(tails))
 }
 
-/// Sets what is wanted; 0 when there is nothing more to do for it, or it can't be done.
-pub(crate) async fn want(conn: &mut SqliteConnection, tails: &mut Tails, wanted: Wanted) -> Result<i64, StoreError> {
+/// Notes that what is there now is to be sealed; how much that is.
+pub(crate) async fn ask(conn: &mut SqliteConnection, tails: &mut Tails, wanted: Wanted) -> Result<i64, StoreError> {
     tails.load(conn).await?;
-    tails.wanted = wanted;
-    let left = i64::from(next(tails).is_some());
-    if left == 0 {
-        tails.wanted = Wanted::Nothing;
+    let in_blocks = match wanted {
+        Wanted::Parts => WORTH_A_BLOCK,
+        Wanted::All => 1,
+    };
+    tails.asked.parts.extend(tails.parts.keys().map(|part| (*part, in_blocks)));
+    if wanted == Wanted::All {
+        tails.asked.tags.extend(tails.rows.iter().filter(|(_, rows)| rows.count > 0).map(|(tag, _)| *tag));
     }
-    Ok(left)
+    Ok(left(tails))
 }
 
-/// The largest part that is ready.
-fn part(tails: &Tails, ready: impl Fn(&Part) -> bool, in_blocks: usize) -> Option<Chore> {
-    let parts = tails.parts.iter().filter(|(part, p)| ready(p) && !tails.stuck_parts.contains(part));
-    parts.max_by_key(|(_, p)| p.samples).map(|(part, _)| Chore::Part { part: *part, in_blocks })
+/// How much is left to do of what was asked for.
+pub(crate) fn left(tails: &Tails) -> i64 {
+    (tails.asked.parts.len() + tails.asked.tags.len()) as i64
 }
 
-fn rows(tails: &Tails, ready: impl Fn(&Rows) -> bool) -> Option<Chore> {
-    let mut tags = tails.rows.iter().filter(|(tag, _)| !tails.stuck_tags.contains(tag));
-    tags.find(|(_, rows)| ready(rows)).map(|(tag, _)| Chore::Rows(*tag))
+/// Forgets what was asked for, because the database is held up: whoever waits for it may be the one who makes room.
+pub(crate) fn postpone(tails: &mut Tails) {
+    if left(tails) > 0 {
+        tracing::warn!("The database is held up; samples stay in the tail until later.");
+        tails.asked = Asked::default();
+    }
+}
+
+/// The largest part that is full.
+fn full_part(tails: &Tails) -> Option<Chore> {
+    let full = |p: &Part| p.samples >= PART_SAMPLES || p.batches >= PART_BATCHES;
+    let again = |part, p: &Part| tails.stuck_parts.get(part).is_none_or(|at| p.samples >= *at);
+    let parts = tails.parts.iter().filter(|(part, p)| full(p) && again(*part, p));
+    parts.max_by_key(|(_, p)| p.samples).map(|(part, _)| Chore::Part { part: *part, in_blocks: WORTH_A_BLOCK })
+}
+
+/// A tag that has enough rows.
+fn rows(tails: &Tails) -> Option<Chore> {
+    let again = |tag, rows: &Rows| tails.stuck_tags.get(tag).is_none_or(|at| rows.count >= *at);
+    tails.rows.iter().find(|(tag, rows)| enough(rows) && again(*tag, rows)).map(|(tag, _)| Chore::Rows(*tag))
 }
 
 fn enough(rows: &Rows) -> bool {
@@ -103,22 +120,44 @@ pub(crate) async fn perform(conn: &mut SqliteConnection, chore: Chore, tails: &T
 /// What a committed step, or one that failed, means for the next.
 pub(crate) fn note(tails: &mut Tails, chore: Chore, result: Result<Vec<Left>, StoreError>) {
     match (result, chore) {
-        (Ok(left), chore) => {
-            tails.stuck_tags.extend(left.iter().filter(|left| left.stuck).map(|left| left.tag));
-            tails.rows.extend(left.iter().map(|left| (left.tag, left.rows)));
-            if let Chore::Part { part, .. } = chore {
-                tails.parts.remove(&part);
+        (Ok(left), Chore::Part { part, .. }) => {
+            tails.parts.remove(&part);
+            tails.asked.parts.remove(&part);
+            tails.stuck_parts.remove(&part);
+            left.iter().for_each(|left| note_rows(tails, left));
+        }
+        (Ok(left), Chore::Rows(tag)) => {
+            tails.stuck_tags.remove(&tag);
+            if left.iter().all(|left| left.stuck || left.rows.count == 0) {
+                tails.asked.tags.remove(&tag);
             }
+            left.iter().for_each(|left| note_rows(tails, left));
         }
         (Err(error), Chore::Part { part, .. }) => {
             tracing::error!(part, %error, "Samples can't be sealed in blocks; they stay in the tail.");
-            tails.stuck_parts.insert(part);
+            tails.asked.parts.remove(&part);
+            let samples = tails.parts.get(&part).map_or(0, |p| p.samples);
+            tails.stuck_parts.insert(part, again(samples, PART_SAMPLES));
         }
         (Err(error), Chore::Rows(tag)) => {
             tracing::error!(tag, %error, "Samples can't be sealed in blocks; they stay rows.");
-            tails.stuck_tags.insert(tag);
+            tails.asked.tags.remove(&tag);
+            let count = tails.rows.get(&tag).map_or(0, |rows| rows.count);
+            tails.stuck_tags.insert(tag, again(count, FULL_ROWS));
         }
     }
+}
+
+fn note_rows(tails: &mut Tails, left: &Left) {
+    tails.rows.insert(left.tag, left.rows);
+    if left.stuck {
+        tails.stuck_tags.insert(left.tag, again(left.rows.count, FULL_ROWS));
+    }
+}
+
+/// How many samples there are to be before a step that failed is tried again: ever more seldom, and never given up.
+fn again(samples: i64, full: i64) -> i64 {
+    samples.saturating_mul(2).saturating_add(full)
 }
 
 async fn seal_part(
@@ -128,7 +167,12 @@ async fn seal_part(
     tails: &Tails,
 ) -> Result<Vec<Left>, StoreError> {
     let mut left = Vec::new();
-    for (tag, samples) in tail::logged(&mut *conn, part).await? {
+    let Logged { tags, broken } = tail::logged(&mut *conn, part).await?;
+    for (seq, error) in broken {
+        tracing::error!(part, seq, %error, "A batch of {TAGS_IN_PART} tags can't be read; it is kept in `broken_tail`.");
+        tail::put_aside(&mut *conn, part, seq).await?;
+    }
+    for (tag, samples) in tags {
         let samples = tail::in_order(samples);
         let has = tails.rows.get(&tag).copied().unwrap_or_default();
         left.push(if samples.len() + (has.count as usize) < in_blocks {
@@ -151,25 +195,30 @@ async fn with_rows(
     samples: Vec<Sample>,
 ) -> Result<Vec<Sample>, StoreError> {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Ok(samples) };
-    if has.count == 0 {
-        return Ok(samples);
-    }
-    if has.count >= COUNTED {
-        // A history from before there were blocks: too long to be taken along.
-        for sample in &samples {
-            let time = sample.time.as_micros();
-            rows::delete(&mut *conn, tag, (time, time.saturating_add(1))).await?;
-        }
-        return Ok(samples);
-    }
     let span = (first.time.as_micros(), last.time.as_micros().saturating_add(1));
-    let mut all = rows::read(&mut *conn, (tag, &numbered(tag)), span, SeriesQuery::default()).await?;
-    if all.is_empty() {
-        return Ok(samples);
+    match has.count {
+        0 => return Ok(samples),
+        // A history from before there were blocks: too long to be taken along.
+        COUNTED.. => {}
+        _ => match rows::read(&mut *conn, (tag, &numbered(tag)), span, SeriesQuery::default()).await {
+            Ok(all) if all.is_empty() => return Ok(samples),
+            Ok(mut all) => {
+                rows::delete(&mut *conn, tag, span).await?;
+                all.extend(samples);
+                return Ok(tail::in_order(all));
+            }
+            // One broken row holds up no other sample.
+            Err(error @ StoreError::BrokenRow { .. }) => {
+                tracing::warn!(%error, "Rows stay rows beside a block of the same time.");
+            }
+            Err(error) => return Err(error),
+        },
     }
-    rows::delete(&mut *conn, tag, span).await?;
-    all.extend(samples);
-    Ok(tail::in_order(all))
+    for sample in &samples {
+        let time = sample.time.as_micros();
+        rows::delete(&mut *conn, tag, (time, time.saturating_add(1))).await?;
+    }
+    Ok(samples)
 }
 
 async fn seal_rows(conn: &mut SqliteConnection, tag: i64) -> Result<Vec<Left>, StoreError> {
@@ -253,4 +302,32 @@ pub(crate) async fn cut(conn: &mut SqliteConnection, tag: i64, before: Timestamp
     blocks::delete(&mut *conn, tag, block).await?;
     blocks::put(conn, tag, kept).await?;
     Ok((samples.len() - kept.len()) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_comes_first_and_is_dropped_where_the_database_is_held_up() {
+        let mut tails = Tails::default();
+        let part = Part { last_seq: 3, batches: 3, samples: PART_SAMPLES };
+        tails.parts.extend([(1, part), (2, Part { samples: 5, ..part })]);
+        tails.asked.parts.insert(2, 1);
+        assert_eq!((next(&tails), left(&tails)), (Some(Chore::Part { part: 2, in_blocks: 1 }), 1));
+        postpone(&mut tails);
+        assert_eq!((next(&tails), left(&tails)), (Some(Chore::Part { part: 1, in_blocks: WORTH_A_BLOCK }), 0));
+    }
+
+    #[test]
+    fn a_part_that_failed_is_tried_again_once_it_has_doubled() {
+        let mut tails = Tails::default();
+        let full = |samples| Part { last_seq: 1, batches: 1, samples };
+        tails.parts.insert(1, full(PART_SAMPLES));
+        note(&mut tails, Chore::Part { part: 1, in_blocks: 1 }, Err(StoreError::Closed));
+        for (samples, tried) in [(PART_SAMPLES, false), (3 * PART_SAMPLES - 1, false), (3 * PART_SAMPLES, true)] {
+            tails.parts.insert(1, full(samples));
+            assert_eq!(next(&tails).is_some(), tried, "{samples}");
+        }
+    }
 }

@@ -61,14 +61,18 @@ impl Write for MainWrite {
     fn note(_: &mut (), chore: Infallible, _: Result<Infallible, StoreError>) {
         match chore {}
     }
+
+    fn postpone(_: &mut ()) {}
 }
 
 /// A change to samples or scores.
 pub(crate) enum SeriesWrite {
     Samples(Vec<TagSample>),
     Verdicts(Vec<Verdict>),
-    /// What is wanted is sealed from now on; the answer is how much is left to do.
+    /// What is wanted, of what there is now, is sealed from now on; the answer is how much is left to do.
     Seal(Wanted),
+    /// How much is left of what was wanted.
+    Sealing,
     /// Free pages are given back to the disk; the answer is how many are left.
     Shrink,
     PruneSamples {
@@ -94,20 +98,22 @@ impl Write for SeriesWrite {
         match self {
             SeriesWrite::Samples(samples) => samples.len(),
             SeriesWrite::Verdicts(verdicts) => verdicts.iter().map(|v| 1 + v.tags.len()).sum(),
-            SeriesWrite::Seal(_) | SeriesWrite::Shrink => 0,
+            SeriesWrite::Seal(_) | SeriesWrite::Sealing | SeriesWrite::Shrink => 0,
             SeriesWrite::CutBlock { .. } => 1,
             SeriesWrite::PruneSamples { .. } | SeriesWrite::PruneScores { .. } => retention::CHUNK as usize,
         }
     }
 
     async fn apply(&self, conn: &mut SqliteConnection, memory: &mut Memory) -> Result<i64, StoreError> {
-        if !matches!(self, SeriesWrite::Samples(_)) {
+        // What comes after samples and reads or deletes them finds them written.
+        if !matches!(self, SeriesWrite::Samples(_) | SeriesWrite::Verdicts(_)) {
             tail::settle(conn, memory).await?;
         }
         match self {
             SeriesWrite::Samples(samples) => tail::append(conn, memory, samples).await,
             SeriesWrite::Verdicts(verdicts) => scores::insert(conn, &mut memory.names, verdicts).await,
-            SeriesWrite::Seal(wanted) => sealing::want(conn, &mut memory.tails, *wanted).await,
+            SeriesWrite::Seal(wanted) => sealing::ask(conn, &mut memory.tails, *wanted).await,
+            SeriesWrite::Sealing => Ok(sealing::left(&memory.tails)),
             SeriesWrite::Shrink => retention::shrink(conn).await,
             SeriesWrite::CutBlock { tag, before } => sealing::cut(conn, *tag, *before).await,
             SeriesWrite::PruneSamples { before } => retention::delete_samples(conn, *before).await,
@@ -129,5 +135,9 @@ impl Write for SeriesWrite {
 
     fn note(memory: &mut Memory, chore: Chore, result: Result<Vec<Left>, StoreError>) {
         sealing::note(&mut memory.tails, chore, result);
+    }
+
+    fn postpone(memory: &mut Memory) {
+        sealing::postpone(&mut memory.tails);
     }
 }

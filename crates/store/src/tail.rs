@@ -4,13 +4,13 @@
 //! for each sample is 64,000 a second at ten commits a second, and 847 tags at 100 Hz are 84,700. While a part has rows in
 //! `tail`, all that comes for it goes there. So it is always known what came later: `tail` by `seq`, then `sample`, then blocks.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use andon_plant::{Sample, TagSample};
 use sqlx::SqliteConnection;
 
 use crate::{
-    batch::{self, Numbered, Runs, part_of},
+    batch::{self, Numbered, Runs, TAGS_IN_PART, part_of},
     block::BlockError,
     error::StoreError,
     names::{Label, Names},
@@ -37,17 +37,26 @@ pub(crate) struct Tails {
     pub(crate) parts: BTreeMap<i64, Part>,
     pub(crate) rows: BTreeMap<i64, Rows>,
     /// What is to be sealed before it is due.
-    pub(crate) wanted: Wanted,
-    /// What can't be sealed because something is broken there: tags and parts.
-    pub(crate) stuck_tags: HashSet<i64>,
-    pub(crate) stuck_parts: HashSet<i64>,
+    pub(crate) asked: Asked,
+    /// What could not be sealed because something is broken there: how many samples a tag or part is to have before that is
+    /// tried again.
+    pub(crate) stuck_tags: HashMap<i64, i64>,
+    pub(crate) stuck_parts: HashMap<i64, i64>,
+}
+
+/// What was in the tail when its sealing was asked for; what comes later is not in it, so that sealing ends while samples keep
+/// coming.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Parts, and how many samples of a tag are worth a block.
+    pub(crate) parts: BTreeMap<i64, usize>,
+    /// Tags whose rows are meant.
+    pub(crate) tags: BTreeSet<i64>,
 }
 
 /// What is to be sealed although it is not due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    #[default]
-    Nothing,
     /// What is in `tail`.
     Parts,
     /// All of it, and in blocks, however small.
@@ -148,20 +157,38 @@ async fn log(conn: &mut SqliteConnection, number: i64, part: Part, samples: &[Nu
     Ok(Part { last_seq: seq, batches: part.batches + 1, samples: part.samples + count })
 }
 
-/// Everything a part has in `tail`, by tag, in the order it came.
-pub(crate) async fn logged(conn: &mut SqliteConnection, part: i64) -> Result<BTreeMap<i64, Vec<Sample>>, StoreError> {
-    let mut tags: BTreeMap<i64, Vec<Sample>> = BTreeMap::new();
+/// What a part has in `tail`.
+#[derive(Debug, Default)]
+pub(crate) struct Logged {
+    /// The samples of each tag in the order they came.
+    pub(crate) tags: BTreeMap<i64, Vec<Sample>>,
+    /// The `seq` of each batch that can't be read, and why.
+    pub(crate) broken: Vec<(i64, BlockError)>,
+}
+
+/// Everything a part has in `tail`.
+pub(crate) async fn logged(conn: &mut SqliteConnection, part: i64) -> Result<Logged, StoreError> {
+    let mut logged = Logged::default();
     for batch in batches(&mut *conn, part).await? {
-        let read = batch.runs().and_then(|runs| {
-            for run in runs {
-                let run = run?;
-                run.read_into(tags.entry(run.tag(part)).or_default())?;
-            }
-            Ok(())
-        });
-        read.map_err(|e| batch.broken(part, e))?;
+        match batch.samples(part, |_| true) {
+            Ok(runs) => runs.into_iter().for_each(|(tag, run)| logged.tags.entry(tag).or_default().extend(run)),
+            Err(error) => logged.broken.push((batch.seq, error)),
+        }
     }
-    Ok(tags)
+    Ok(logged)
+}
+
+/// Moves a broken batch out of the way, so that it holds up no other. It stays in the file for whoever can make sense of it.
+pub(crate) async fn put_aside(conn: &mut SqliteConnection, part: i64, seq: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into broken_tail (part, seq, count, data) select part, seq, count, data from tail where part = ? and seq = ?",
+        part,
+        seq
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("delete from tail where part = ? and seq = ?", part, seq).execute(conn).await?;
+    Ok(())
 }
 
 /// Deletes what a part has in `tail`.
@@ -171,7 +198,7 @@ pub(crate) async fn forget(conn: &mut SqliteConnection, part: i64) -> Result<(),
 }
 
 /// The samples of a tag in the tail in a span, oldest first, each time once; at least as many from the end that `query` says
-/// as its limit.
+/// as its limit. A broken batch may be of any tag and time of its part: it is left out, and the log says so.
 pub(crate) async fn read(
     conn: &mut SqliteConnection,
     tag: (i64, Label<'_>),
@@ -181,19 +208,13 @@ pub(crate) async fn read(
     let mut samples = rows::read(&mut *conn, tag, span, query).await?;
     let (part, within) = (part_of(tag.0), |s: &Sample| (span.0..span.1).contains(&s.time.as_micros()));
     for batch in batches(&mut *conn, part).await? {
-        let start = samples.len();
-        let read = batch.runs().and_then(|mut runs| {
-            runs.try_for_each(|run| {
-                let run = run?;
-                if run.tag(part) == tag.0 { run.read_into(&mut samples) } else { Ok(()) }
-            })
-        });
-        read.map_err(|e| batch.broken(part, e))?;
-        let mut place = 0;
-        samples.retain(|s| {
-            place += 1;
-            place <= start || within(s)
-        });
+        match batch.samples(part, |other| other == tag.0) {
+            Ok(runs) => samples.extend(runs.into_iter().flat_map(|(_, run)| run).filter(within)),
+            Err(error) => {
+                let seq = batch.seq;
+                tracing::warn!(tag = %tag.1, part, seq, %error, "A batch of {TAGS_IN_PART} tags is broken and left out.");
+            }
+        }
     }
     Ok(in_order(samples))
 }
@@ -220,12 +241,17 @@ struct Batch {
 }
 
 impl Batch {
-    fn runs(&self) -> Result<Runs<'_>, BlockError> {
-        Runs::of(&self.data)
-    }
-
-    fn broken(&self, part: i64, why: BlockError) -> StoreError {
-        StoreError::broken("tail", format!("{} of part {part}", self.seq), why)
+    /// The samples of the tags that are wanted, in the order they came; none of them if any can't be read.
+    fn samples(&self, part: i64, wanted: impl Fn(i64) -> bool) -> Result<Vec<(i64, Vec<Sample>)>, BlockError> {
+        let mut read = Vec::new();
+        for run in Runs::of(&self.data)? {
+            let (run, mut samples) = (run?, Vec::new());
+            if wanted(run.tag(part)) {
+                run.read_into(&mut samples)?;
+                read.push((run.tag(part), samples));
+            }
+        }
+        Ok(read)
     }
 }
 

@@ -7,6 +7,7 @@ mod histories;
 mod queries;
 mod refusals;
 mod restart;
+mod sealing;
 mod writing;
 
 use andon_plant::{

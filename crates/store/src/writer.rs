@@ -63,6 +63,9 @@ pub(crate) trait Write: Send + Sync + 'static {
 
     /// Remembers that a chore is done, or that it can't be.
     fn note(memory: &mut Self::Memory, chore: Self::Chore, result: Result<Self::Done, StoreError>);
+
+    /// Remembers that chores can't be done for now, because the database is held up.
+    fn postpone(memory: &mut Self::Memory);
 }
 
 /// What a writer has done since it was started.

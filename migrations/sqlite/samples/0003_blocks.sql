@@ -39,3 +39,12 @@ create table tail (
     data blob not null,
     primary key (part, seq)
 ) strict;
+
+-- Rows of `tail` that could not be read when they were to be sealed: kept, and read by nothing.
+create table broken_tail (
+    id integer primary key autoincrement,
+    part integer not null,
+    seq integer not null,
+    count integer not null,
+    data blob not null
+) strict;

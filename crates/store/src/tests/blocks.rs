@@ -11,10 +11,10 @@ use crate::{BlockError, KeepSince, file::SAMPLES};
 const TAGS: [&str; 3] = ["Tag0", "Tag1", "Tag2"];
 
 /// What the store is to answer, held in the plainest way.
-type Model = [BTreeMap<i64, Sample>; 3];
+pub(super) type Model = [BTreeMap<i64, Sample>; 3];
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     /// Samples from a time on, so many microseconds apart; negative ones go backwards.
     Append {
         tag: usize,
@@ -41,7 +41,7 @@ fn appended(tag: usize, n: i64, time: i64, value: i32) -> TagSample {
     TagSample { key: key(TAGS[tag]), sample }
 }
 
-async fn take(store: &Store, model: &mut Model, step: &Step) {
+pub(super) async fn take(store: &Store, model: &mut Model, step: &Step) {
     match *step {
         Step::Append { tag, start, apart, count, value } => {
             let samples: Vec<_> = (0..count).map(|n| appended(tag, n, start + n * apart, value)).collect();
@@ -61,7 +61,7 @@ async fn take(store: &Store, model: &mut Model, step: &Step) {
     }
 }
 
-fn same(read: &[Sample], expected: impl Iterator<Item = Sample>) {
+pub(super) fn same(read: &[Sample], expected: impl Iterator<Item = Sample>) {
     let bits = |s: &Sample| (s.time, s.status, s.value.to_bits());
     assert_eq!(read.iter().map(bits).collect::<Vec<_>>(), expected.map(|s| bits(&s)).collect::<Vec<_>>());
 }
@@ -89,7 +89,7 @@ fn check_thinned(read: &[Sample], all: &[Sample], max_points: usize) {
     assert_eq!(told(read, first, width), told(&by_hand, first, width));
 }
 
-async fn compare(store: &Store, model: &Model, (from, to): (i64, i64), limit: usize) {
+pub(super) async fn compare(store: &Store, model: &Model, (from, to): (i64, i64), limit: usize) {
     let (start, end) = (Timestamp::from_micros(from), Timestamp::from_micros(to));
     for (tag, samples) in TAGS.iter().zip(model) {
         let read = async |query| store.samples(&key(tag), start, end, query).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_slow_tag_is_sealed_once_it_spans_a_day() {
     assert_eq!(read.len(), 24 * 10);
 }
 
-async fn count(folder: &TempDir, sql: &'static str) -> i64 {
+pub(super) async fn count(folder: &TempDir, sql: &'static str) -> i64 {
     use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
     let options = SqliteConnectOptions::new().filename(folder.path().join("andon.samples.db"));
     let mut conn = options.connect().await.unwrap();
@@ -250,24 +250,29 @@ async fn a_seal_that_fails_half_way_changes_nothing() {
     }
 }
 
-/// A file from before there were blocks: its rows are read, and sealed once the store gets to it.
-#[tokio::test]
-async fn a_file_of_rows_is_read_and_sealed() {
+/// Makes a file from before there were blocks, with what `sql` says in it.
+pub(super) async fn old_file(folder: &TempDir, sql: &'static str) {
     use sqlx::{Connection, SqliteConnection};
-    let folder = folder();
     let path = folder.path().join("andon.samples.db");
     let mut conn = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
     let mut before_blocks = sqlx::migrate::Migrator::DEFAULT;
     before_blocks.migrations = SAMPLES.migrations.iter().filter(|m| m.version < 3).cloned().collect();
     before_blocks.run(&mut conn).await.unwrap();
-    conn.execute(
+    conn.execute(sql).await.unwrap();
+    conn.close().await.unwrap();
+}
+
+/// A file from before there were blocks: its rows are read, and sealed once the store gets to it.
+#[tokio::test]
+async fn a_file_of_rows_is_read_and_sealed() {
+    let folder = folder();
+    old_file(
+        &folder,
         "insert into asset values (1, 'Mixer'); insert into tag values (1, 1, 'Tag0');
          insert into sample with recursive n (n) as (select 0 union all select n + 1 from n where n < 99999)
              select 1, n * 1000000, n * 0.5, 0 from n",
     )
-    .await
-    .unwrap();
-    conn.close().await.unwrap();
+    .await;
     let store = open(&folder).await;
     let read = async |query| store.samples(&key("Tag0"), at(0), at(200_000), query).await.unwrap();
     let all: Vec<Sample> = (0..100_000).map(|s| Sample::good(at(s), s as f64 * 0.5)).collect();

@@ -18,7 +18,7 @@ fn writer(example: &str, folder: &TempDir) -> Child {
 }
 
 /// What the writer said before it was killed after `lines` lines; a line cut short was not said.
-fn killed_after(example: &str, folder: &TempDir, lines: usize) -> Vec<String> {
+pub(super) fn killed_after(example: &str, folder: &TempDir, lines: usize) -> Vec<String> {
     let mut child = writer(example, folder);
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut said = Vec::new();

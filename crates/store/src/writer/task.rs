@@ -50,7 +50,7 @@ impl<W: Write> Task<W> {
                     held = after;
                     self.write(batch).await;
                     // One chore after each batch keeps up with the batches; a pause is used for the rest.
-                    while self.tidy().await && held.is_none() && self.commands.is_empty() {}
+                    while self.tidy().await && held.is_none() && self.is_idle() {}
                 }
                 Some(Command::Flush(done)) => {
                     done.send(self.failed.take().map_or(Ok(()), Err)).ok();
@@ -70,6 +70,11 @@ impl<W: Write> Task<W> {
         for done in closers {
             done.send(()).ok();
         }
+    }
+
+    /// Whether nobody waits: no command, and not the end either.
+    fn is_idle(&self) -> bool {
+        self.commands.is_empty() && !self.commands.is_closed()
     }
 
     /// What waits in the queue behind `first`, up to a batch, and the command that ended it early.
@@ -167,6 +172,7 @@ impl<W: Write> Task<W> {
             self.conn = None;
             if worth_waiting::<W>(error) {
                 self.counters.retries.fetch_add(1, Ordering::Relaxed);
+                W::postpone(&mut self.memory);
                 return false;
             }
         }
