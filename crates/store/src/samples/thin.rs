@@ -4,7 +4,7 @@ use andon_plant::Sample;
 use sqlx::SqliteConnection;
 
 use super::{
-    merge,
+    listed, merge,
     rolled::{self, Whole},
 };
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 
 /// Points kept of a bucket at the most.
 const KEPT: usize = 3;
+/// A longer tail is not held in memory: it is a history of rows from before there were blocks.
+const LONG_TAIL: usize = 131_072;
 
 /// A tag's samples in a span, oldest first, thinned to at most `max_points`.
 pub(super) async fn read(
@@ -28,7 +30,10 @@ pub(super) async fn read(
     span: Span,
     max_points: usize,
 ) -> Result<Vec<Sample>, StoreError> {
-    let tail = tail::read(&mut *conn, tag, span, SeriesQuery::default()).await?;
+    let tail = tail::read(&mut *conn, tag, span, oldest(LONG_TAIL)).await?;
+    if tail.len() >= LONG_TAIL {
+        return by_pages(conn, tag, span, max_points).await;
+    }
     let begin = blocks::widened(&mut *conn, tag.0, span).await?;
     let in_blocks = blocks::count(&mut *conn, tag.0, begin).await?;
     // The blocks at the ends may be partly outside, and the tail may replace what is in a block.
@@ -37,12 +42,8 @@ pub(super) async fn read(
         let all = merge::read(conn, tag, span, SeriesQuery::default(), tail).await?;
         return Ok(thinned(all, max_points));
     }
-    let mut ends = [None; 2];
-    for (end, newest_first) in ends.iter_mut().zip([false, true]) {
-        let one = SeriesQuery { max_points: None, limit: Some(1), newest_first };
-        *end = merge::read(&mut *conn, tag, span, one, tail.clone()).await?.pop().map(|s| s.time.as_micros());
-    }
-    let extent = Extent { count: in_blocks, first_us: ends[0], last_us: ends[1] };
+    let [first_us, last_us] = ends(&mut *conn, tag, span).await?;
+    let extent = Extent { count: in_blocks, first_us, last_us };
     let Some(buckets) = Buckets::plan(extent, max_points, KEPT) else { return Ok(Vec::new()) };
     let ends = tail.first().zip(tail.last()).map(|(first, last)| (first.time.as_micros(), last.time.as_micros()));
     let whole = Whole { tag: tag.0, span, buckets, tail: ends.unwrap_or((i64::MAX, i64::MIN)) };
@@ -57,6 +58,40 @@ pub(super) async fn read(
         }
     }
     Ok(trend.points())
+}
+
+/// The same for a long tail: a page in memory at a time.
+async fn by_pages(
+    conn: &mut SqliteConnection,
+    tag: (i64, Label<'_>),
+    (mut from, to): Span,
+    max_points: usize,
+) -> Result<Vec<Sample>, StoreError> {
+    let first = listed(&mut *conn, tag, (from, to), oldest(max_points.saturating_add(1))).await?;
+    if first.len() <= max_points {
+        return Ok(first);
+    }
+    let [first_us, last_us] = ends(&mut *conn, tag, (from, to)).await?;
+    let extent = Extent { count: i64::MAX, first_us, last_us };
+    let Some(buckets) = Buckets::plan(extent, max_points, KEPT) else { return Ok(first) };
+    let mut trend = Trend::new(buckets, (from, to), Vec::new());
+    loop {
+        let page = listed(&mut *conn, tag, (from, to), oldest(LONG_TAIL)).await?;
+        let Some(last) = page.last() else { return Ok(trend.points()) };
+        trend.add(&page);
+        from = last.time.as_micros().saturating_add(1);
+    }
+}
+
+/// The times of the first and last sample in a span.
+async fn ends(conn: &mut SqliteConnection, tag: (i64, Label<'_>), span: Span) -> Result<[Option<i64>; 2], StoreError> {
+    let first = listed(&mut *conn, tag, span, oldest(1)).await?;
+    let last = listed(conn, tag, span, SeriesQuery::newest(1)).await?;
+    Ok([first, last].map(|one| one.first().map(|s| s.time.as_micros())))
+}
+
+fn oldest(limit: usize) -> SeriesQuery {
+    SeriesQuery { limit: Some(limit), ..SeriesQuery::default() }
 }
 
 /// Samples, oldest first, as few points.
@@ -109,7 +144,10 @@ impl Trend {
     /// Adds a sample.
     fn keep(&mut self, sample: Sample) {
         let bucket = self.bucket(sample.time.as_micros());
-        self.extremes[bucket].add(sample);
+        // Only the roll-up of a broken row can speak of a time that is in no bucket.
+        if let Some(extremes) = self.extremes.get_mut(bucket) {
+            extremes.add(sample);
+        }
     }
 
     /// Adds what is certain from the roll-up of a block; whether that is all there is to say of it.
@@ -124,7 +162,8 @@ impl Trend {
     /// Whether nothing in a block could still change a bucket.
     fn settles(&self, rolled: &Rolled) -> bool {
         let touched = self.bucket(rolled.block.first_us)..=self.bucket(rolled.block.last_us);
-        self.is_whole(rolled) && self.extremes[touched].iter().all(|bucket| bucket.covers(&rolled.extremes))
+        let touched = self.extremes.get(touched);
+        self.is_whole(rolled) && touched.is_some_and(|all| all.iter().all(|bucket| bucket.covers(&rolled.extremes)))
     }
 
     /// Whether all of a block is in the span, and the tail replaces nothing in it.
