@@ -148,7 +148,7 @@ pub(super) async fn scores(
     Query(span): Query<Span>,
 ) -> Result<Json<Value>, Problem> {
     let card = card(&api, &asset)?;
-    let (from, to, points) = span.parse(api.hub.clock.now())?;
+    let (from, to, points) = span.parse(api.hub.present(&card.config.name))?;
     let query = SeriesQuery::thinned(points);
     let items: Vec<Value> = api.hub.store.scores(&card.config.name, from, to, query).await?.iter().map(score).collect();
     Ok(Json(json!({ "items": items, "next_cursor": null })))
