@@ -15,6 +15,7 @@ test("units as on the plate", () => expect(quantityText(80, "degC")).toBe("80.00
 test("how far and which way", () => {
   expect(deviationText(86.2, 80, "degC")).toBe("6.20\u00a0°C above expected");
   expect(deviationText(1, 2, "")).toBe("1.00 below expected");
+  expect(deviationText(1, 1.0000007, "")).toBe("as expected");
   expect(deviationText(null, 2, "bar")).toBe("no value");
 });
 

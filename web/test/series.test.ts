@@ -123,6 +123,11 @@ describe("a tag's line", () => {
     expect(columns.low).toEqual([4, 4, null, 4]);
   });
 
+  test("the band stays broken beside values that nobody judged", () => {
+    const columns = tagColumns([good(1, 1), good(2, 1), good(3, 1)], [expected(0), expected(1), expected(60)], 5);
+    expect(columns.low.filter((cell) => cell !== undefined)).toEqual([4, 4, null, null, null, 4]);
+  });
+
   test("a live row that was made up is a gap in the line and a hollow point", () => {
     const columns = tagColumns([good(0, 1)], [expected(0)], 5);
     const tag: TagVerdict = {

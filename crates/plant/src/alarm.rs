@@ -140,6 +140,8 @@ pub enum Input {
 pub enum Transition {
     /// Became active.
     Raised,
+    /// Became more severe while active.
+    Worsened,
     /// Returned to normal.
     Cleared,
     /// Was acknowledged.
@@ -157,6 +159,7 @@ impl Transition {
     pub fn as_str(self) -> &'static str {
         match self {
             Transition::Raised => "raised",
+            Transition::Worsened => "worsened",
             Transition::Cleared => "cleared",
             Transition::Acknowledged => "acknowledged",
             Transition::Commented => "commented",

@@ -48,7 +48,15 @@ export function tagColumns(samples: Sample[], rows: ExpectedRow[], gapS: number)
   addSamples(points, samples, witnessed(rows), gapS);
   const columns = emptyTag();
   for (const time of [...points.keys()].sort((a, b) => a - b)) push(columns, time, points.get(time) ?? {});
+  for (const column of [columns.low, columns.high, columns.expected, columns.value]) keepBroken(column);
   return columns;
+}
+
+/** A line that is broken stays so until its next value: a chart would draw it on through what is undefined. */
+function keepBroken(column: Cell[]): void {
+  for (let ix = 1; ix < column.length; ix++) {
+    if (column[ix] === undefined && column[ix - 1] === null) column[ix] = null;
+  }
 }
 
 const seconds = (row: { time: string }): number => Date.parse(row.time) / 1000;

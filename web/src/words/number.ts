@@ -21,11 +21,11 @@ export function quantityText(value: number | null | undefined, unit: string): st
   return unit === "" ? valueText(value) : `${valueText(value)}\u00a0${unitText(unit)}`;
 }
 
-/** How far and which way: `6.2 °C above expected`. */
+/** How far and which way: `6.2 °C above expected`; not where both are written alike. */
 export function deviationText(value: number | null, expected: number | null, unit: string): string {
   if (value === null || expected === null) return "no value";
+  if (valueText(value) === valueText(expected)) return "as expected";
   const residual = value - expected;
-  if (residual === 0) return "as expected";
   return `${quantityText(Math.abs(residual), unit)} ${residual > 0 ? "above" : "below"} expected`;
 }
 

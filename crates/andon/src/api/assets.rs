@@ -106,7 +106,8 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
     Json(json!({ "items": items, "next_cursor": null }))
 }
 
-/// One asset with the newest value of each of its tags, and how much the model looked at each row of the window.
+/// One asset with the newest sample of each of its tags (`value` at `time`), what was said of the newest row that was judged
+/// (`judged_value - expected = residual`, at `judged_at`), and how much the model looked at each row of the window.
 #[utoipa::path(get, path = "/assets/{asset}", tag = "assets", params(("asset" = String, Path)),
     responses((status = 200, description = "The asset, with `tag_values` and `attention`"), (status = 404, body = Problem)))]
 pub(super) async fn one(State(api): State<Api>, Path(asset): Path<String>) -> Result<Json<Value>, Problem> {
@@ -122,6 +123,7 @@ pub(super) async fn one(State(api): State<Api>, Path(asset): Path<String>) -> Re
 fn tag_value(card: &AssetCard, tag: &andon_plant::Tag) -> Value {
     let sample = card.samples.get(&tag.name);
     let judged = card.verdict.as_deref().filter(|_| card.connected);
+    let judged_at = judged.map(|v| v.time);
     let judged = judged.and_then(|v| v.tags.iter().find(|t| t.tag == tag.name));
     json!({
         "name": tag.name, "unit": tag.unit, "range": tag.range, "kind": tag.kind,
@@ -129,6 +131,7 @@ fn tag_value(card: &AssetCard, tag: &andon_plant::Tag) -> Value {
         "quality": sample.map_or(Quality::Bad, |s| s.quality()).as_str(),
         "status": sample.map_or(StatusCode::BAD_WAITING_FOR_INITIAL_DATA, |s| s.status).to_string(),
         "time": sample.map(|s| s.time),
+        "judged_at": judged_at, "judged_value": judged.map(|t| t.value),
         "expected": judged.map(|t| t.expected), "expected_low": judged.map(|t| t.expected_low),
         "expected_high": judged.map(|t| t.expected_high), "residual": judged.map(|t| t.residual),
         "contribution": judged.map(|t| t.contribution),
@@ -145,7 +148,7 @@ pub(super) async fn scores(
     Query(span): Query<Span>,
 ) -> Result<Json<Value>, Problem> {
     let card = card(&api, &asset)?;
-    let (from, to, points) = span.parse(api.hub.clock.now())?;
+    let (from, to, points) = span.parse(api.hub.present(&card.config.name))?;
     let query = SeriesQuery::thinned(points);
     let items: Vec<Value> = api.hub.store.scores(&card.config.name, from, to, query).await?.iter().map(score).collect();
     Ok(Json(json!({ "items": items, "next_cursor": null })))
@@ -164,7 +167,7 @@ fn score(p: &ScorePoint) -> Value {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct At {
-    /// RFC 3339 or epoch seconds; the present where it is absent.
+    /// RFC 3339 or epoch seconds; the newest row where it is absent.
     at: Option<String>,
 }
 
@@ -178,9 +181,12 @@ pub(super) async fn contributions(
     Query(query): Query<At>,
 ) -> Result<Json<Value>, Problem> {
     let card = card(&api, &asset)?;
-    let at = instant("at", query.at.as_deref())?.unwrap_or(api.hub.clock.now());
-    let Some(verdict) = api.hub.store.verdict_at(&card.config.name, at).await? else {
-        return Err(Problem::not_found(format!("asset `{asset}` has no score at or before {at}")));
+    let at = instant("at", query.at.as_deref())?;
+    // The clock of a plant may be ahead of this one.
+    let newest = Timestamp::from_micros(i64::MAX);
+    let Some(verdict) = api.hub.store.verdict_at(&card.config.name, at.unwrap_or(newest)).await? else {
+        let when = at.map(|at| format!(" at or before {at}")).unwrap_or_default();
+        return Err(Problem::not_found(format!("asset `{asset}` has no score{when}")));
     };
     let unit = |name: &TagName| card.config.tags.iter().find(|t| t.tag.name == *name).map(|t| t.tag.unit.clone());
     let items: Vec<Value> = verdict

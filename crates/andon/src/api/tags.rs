@@ -43,7 +43,7 @@ pub(super) async fn samples(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let key = key(&api, &asset, &tag)?;
-    let (from, to, points) = span.parse(api.hub.clock.now())?;
+    let (from, to, points) = span.parse(api.hub.present(&key.asset))?;
     let query = SeriesQuery::thinned(points);
     let samples = api.hub.store.samples(&key, from, to, query).await?;
     let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -80,7 +80,7 @@ pub(super) async fn expected(
     Query(span): Query<Span>,
 ) -> Result<Json<Value>, Problem> {
     let key = key(&api, &asset, &tag)?;
-    let (from, to, points) = span.parse(api.hub.clock.now())?;
+    let (from, to, points) = span.parse(api.hub.present(&key.asset))?;
     let query = SeriesQuery::thinned(points);
     let point = |p: &ExpectedPoint| json!({ "time": p.time, "expected": p.expected, "low": p.expected_low, "high": p.expected_high, "imputed": p.imputed });
     let items: Vec<Value> = api.hub.store.expected(&key, from, to, query).await?.iter().map(point).collect();

@@ -14,6 +14,10 @@ use anyhow::Context;
 use super::fit::stream;
 
 /// Score a recording offline with exactly the live pipeline.
+///
+/// In the file that is written `alarm` is 1 where the score has reached the threshold, and `alarm_active` where that lasted for
+/// the on-delay and until the off-delay has passed: what an operator would have seen. A row before the first full window, or
+/// beside a gap, has no score.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The model, as `andon fit` wrote it.
@@ -38,13 +42,20 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let artifact = Artifact::load(&args.model)?;
     let tags = artifact.manifest.tag_names();
     let stream = stream(&recording, &tags).with_context(|| args.csv.display().to_string())?;
-    let grid = artifact.manifest.window().grid;
+    let window = artifact.manifest.window();
+    let grid = window.grid;
     let mut detector = Detector::of(AssetName::new("recording")?, artifact);
     let scored = score(&mut detector, &stream, grid)?;
     let named = || format!("--out {} can't be written", args.out.display());
     replace(&args.out, |path| write(path, &recording, &tags, grid, &scored)).with_context(named)?;
     let with_score = recording.times.iter().filter(|time| scored.contains_key(&time.ceil_to(grid))).count();
     println!("{}: {} rows, {with_score} scored", args.out.display(), recording.rows());
+    if with_score == 0 {
+        let (rows, grid_s) = (window.rows, grid.as_secs_f64());
+        tracing::warn!(
+            "no row has a score: the model wants {rows} rows on end, {grid_s} s apart, with a value of every tag"
+        );
+    }
     Ok(())
 }
 

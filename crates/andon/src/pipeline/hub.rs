@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use andon_plant::{Alarm, AlarmId, Assessment, AssetName, Clock, Condition};
+use andon_plant::{Alarm, AlarmId, Assessment, AssetName, Clock, Condition, Timestamp};
 use andon_store::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -69,6 +69,12 @@ pub enum InstructionError {
 }
 
 impl Hub {
+    /// The present of an asset, whose plant's clock may be ahead of ours.
+    pub fn present(&self, asset: &AssetName) -> Timestamp {
+        let now = self.clock.now();
+        self.board.asset(asset).and_then(|card| card.last_sample).map_or(now, |last| now.max(last))
+    }
+
     /// Acknowledges an alarm; an alarm that is acknowledged already stays as it is. Durable when this returns.
     ///
     /// # Errors

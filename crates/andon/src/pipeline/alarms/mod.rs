@@ -159,6 +159,27 @@ impl Alarms {
         let config = card.config;
         let describe = |config: &AssetConfig| Occurrence::of_verdict(config, verdict, drift);
         self.advance(&config, Condition::Score, &config.alarm, input, verdict.time, describe).await;
+        if raises && verdict.anomalous() {
+            self.worsen(Occurrence::of_verdict(&config, verdict, drift), verdict).await;
+        }
+    }
+
+    /// The alarm of a score that is active says what is worst of it.
+    async fn worsen(&mut self, occurrence: Occurrence, verdict: &Verdict) {
+        let key = (verdict.asset.clone(), Condition::Score);
+        let active = self.points.get(&key).filter(|point| point.state.active());
+        let active = active.and_then(|point| Some(Alarm { state: point.state, ..point.alarm.clone()? }));
+        let Some(alarm) = active.and_then(|active| occurrence.worsen(active)) else { return };
+        let line = JournalEntry {
+            alarm: alarm.id,
+            time: verdict.time,
+            transition: Transition::Worsened,
+            by: None,
+            comment: Some(alarm.message.clone()),
+        };
+        if let Err(e) = self.record(key, alarm, line).await {
+            tracing::error!(asset = %verdict.asset, "that an alarm has worsened could not be written, it is tried again with the next row: {e}");
+        }
     }
 
     fn is_active(&self, asset: &AssetName, condition: &Condition) -> bool {

@@ -18,10 +18,14 @@ const NAMED: usize = 3;
 const NAMED_SHARE: f64 = 0.1;
 /// The severity at the threshold.
 const LEAST: f64 = 200.0;
+/// What a score ten times rarer adds.
+const DECADE: u16 = 80;
 /// The top of the medium band: high is left to process alarms.
 const MOST: f64 = 666.0;
 /// The most severe an alarm may be that only advises.
 const ADVISORY: u16 = 199;
+/// The top of the low band.
+const LOW: u16 = 333;
 /// The severity of an asset that is not judged, or not well.
 const TROUBLE: u16 = 500;
 
@@ -45,9 +49,26 @@ impl Occurrence {
         let message = message(asset, verdict, &contributions);
         let message = if misfit { format!("{message}; advisory: the model no longer fits, retrain") } else { message };
         // Bands of ISA-18.2 use: low at the threshold, medium when a thousand times rarer.
-        let severity = (LEAST + 80.0 * (verdict.score - verdict.threshold).max(0.0)).min(MOST) as u16;
+        let severity = (LEAST + f64::from(DECADE) * (verdict.score - verdict.threshold).max(0.0)).min(MOST) as u16;
         let most = if misfit || verdict.mode == Mode::Unknown { ADVISORY } else { u16::MAX };
         Self { severity: severity.min(most), message, contributions }
+    }
+
+    /// What becomes of an active alarm that now says this: none unless it has become more severe, by ten times rarer or into
+    /// another band. In another band it is to be acknowledged and assessed anew, as if it were raised.
+    pub(super) fn worsen(self, active: Alarm) -> Option<Alarm> {
+        let band = |severity: u16| [ADVISORY, LOW].map(|top| severity > top);
+        let rises = self.severity > active.severity && band(self.severity) != band(active.severity);
+        if !rises && self.severity < active.severity.saturating_add(DECADE) {
+            return None;
+        }
+        let Self { severity, message, contributions } = self;
+        let mut alarm = Alarm { severity, message, contributions, ..active };
+        if rises {
+            alarm.state.acknowledged = false;
+            (alarm.acknowledged_at, alarm.acknowledged_by, alarm.assessment) = (None, None, None);
+        }
+        Some(alarm)
     }
 
     pub(super) fn raise(

@@ -171,6 +171,31 @@ async fn without_a_finding_the_message_is_how_far_the_tags_are_off() {
 }
 
 #[tokio::test]
+async fn an_active_alarm_follows_what_is_worse_and_in_another_band_is_to_be_seen_again() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 3.1)).await;
+    let id = task.all().await[0].id;
+    task.alarms.acknowledge(id, "ann".to_owned(), None).await.unwrap();
+    for (s, score, severity, acknowledged) in [
+        (2, 3.9, 208, true),
+        (3, 4.2, 296, true),
+        (4, 3.2, 296, true),
+        (5, 5.0, 360, false),
+        (6, 5.9, 360, false),
+        (7, 16.0, 666, false),
+    ] {
+        task.judge(verdict(s, score)).await;
+        let alarm = &task.all().await[0];
+        assert_eq!((alarm.id, alarm.severity, alarm.state.acknowledged), (id, severity, acknowledged), "{score}");
+    }
+    let alarm = &task.all().await[0];
+    assert!(alarm.message.ends_with("practically never expected)") && alarm.acknowledged_by.is_none());
+    let lines: Vec<Transition> = task.journal(id).await.into_iter().map(|(transition, _)| transition).collect();
+    let worse = Transition::Worsened;
+    assert_eq!(lines, [Transition::Raised, Transition::Acknowledged, worse, worse, worse]);
+}
+
+#[tokio::test]
 async fn in_a_mode_nobody_has_seen_an_alarm_advises() {
     let mut task = Task::new().await;
     task.judge(Verdict { mode: Mode::Unknown, ..verdict(1, 16.0) }).await;
