@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use andon_plant::{AlarmId, AssetName, Timestamp};
 
+use crate::block::BlockError;
+
 /// The store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -60,6 +62,16 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The samples of one block can't be read; those of others can.
+    #[error("block {block} of {tag} is broken: {source}; its samples are lost: restore a backup, or delete the block")]
+    BrokenBlock {
+        /// Whose samples they are.
+        tag: String,
+        /// The time of the block's first sample, which names it.
+        block: Timestamp,
+        /// What is wrong with it.
+        source: BlockError,
+    },
     /// A verdict has a score that is not a number; none of its batch was stored.
     #[error("the verdict on {asset} at {time} has the score {score}: only finite scores are stored")]
     NotFinite {
@@ -106,6 +118,10 @@ impl From<sqlx::Error> for StoreError {
 impl StoreError {
     pub(crate) fn broken(table: &'static str, id: impl ToString, reason: impl ToString) -> Self {
         StoreError::BrokenRow { table, id: id.to_string(), reason: reason.to_string() }
+    }
+
+    pub(crate) fn broken_block(tag: impl ToString, first_us: i64, source: BlockError) -> Self {
+        StoreError::BrokenBlock { tag: tag.to_string(), block: Timestamp::from_micros(first_us), source }
     }
 
     /// SQLite's primary result code, where SQLite itself refused.

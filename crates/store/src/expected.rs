@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use crate::{
     alarms::finding,
     error::StoreError,
-    samples::find_tag,
+    names::find_tag,
     series::{Buckets, Extent, SeriesQuery},
     store::Store,
 };

@@ -10,23 +10,35 @@
 //! * `file` and `writer`: the settings and the one writer of a database file.
 //! * `tables`: every change there is, one variant each; its queries are in the module of its table family.
 //! * [`series`]: what is asked of a history, and how a long one is thinned.
+//! * [`block`] and `rollup`: samples in compressed columns, and what a block says of them unopened.
+//! * `names`, `rows`, `batch`, `tail`, `blocks`, `sealing`: how samples get there. A batch is a row of `tail` or rows of
+//!   `sample`; what is enough for a block is sealed, in one transaction that also deletes what it was made of.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
 //!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
 //! one module, one variant in `tables` and a migration.
 
 pub mod alarms;
+mod batch;
+pub mod block;
+mod blocks;
+mod bytes;
 pub mod error;
 pub mod expected;
 mod file;
 pub mod models;
+mod names;
 pub mod retention;
+mod rollup;
+mod rows;
 pub mod samples;
 pub mod scores;
+mod sealing;
 pub mod series;
 pub mod state;
 pub mod store;
 mod tables;
+mod tail;
 pub mod url;
 mod writer;
 
@@ -34,6 +46,7 @@ mod writer;
 mod tests;
 
 pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Page};
+pub use block::BlockError;
 pub use error::StoreError;
 pub use expected::ExpectedPoint;
 pub use models::{Model, ModelInfo, NewModel};

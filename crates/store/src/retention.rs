@@ -3,10 +3,14 @@
 use andon_plant::Timestamp;
 use sqlx::SqliteConnection;
 
-use crate::{error::StoreError, store::Store, tables::SeriesWrite};
+use crate::{blocks, error::StoreError, rows, store::Store, tables::SeriesWrite, tail::Wanted};
 
 /// Rows deleted in one step.
 pub(crate) const CHUNK: i64 = 5_000;
+/// Blocks deleted in one step.
+const BLOCKS: i64 = 500;
+/// Blocks shortened in one transaction, about.
+const CUT: usize = 32;
 
 /// Since when rows are kept; none keeps all. Alarms, journal and models are kept for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,7 +31,8 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Deletes what is older than `keep` says. The files keep their size; new rows fill the room.
+    /// Deletes what is older than `keep` says, blocks as a whole and the one at the edge in part. The files keep their size;
+    /// new samples fill the room.
     ///
     /// # Errors
     /// If the database fails or the store is closed; what was deleted until then stays deleted.
@@ -35,12 +40,34 @@ impl Store {
     pub async fn prune(&self, keep: KeepSince) -> Result<Pruned, StoreError> {
         let mut pruned = Pruned::default();
         if let Some(before) = keep.samples {
+            // What is in `tail` is not sorted by tag and time yet.
+            self.seal_what_is(Wanted::Parts).await?;
             pruned.samples = self.prune_all(|| SeriesWrite::PruneSamples { before }).await?;
+            pruned.samples += self.cut_blocks(before).await?;
         }
         if let Some(before) = keep.scores {
             pruned.scores = self.prune_all(|| SeriesWrite::PruneScores { before }).await?;
         }
         Ok(pruned)
+    }
+
+    /// Shortens the blocks that `before` falls in, several in one transaction. A broken one waits until all of it is older.
+    async fn cut_blocks(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let tags = rows::tags(&mut *self.series_readers().acquire().await?).await?;
+        let mut total = 0;
+        for tags in tags.chunks(CUT) {
+            let cut = tags.iter().map(|tag| self.series().commit(SeriesWrite::CutBlock { tag: *tag, before }));
+            for result in futures::future::join_all(cut).await {
+                match result {
+                    Ok(count) => total += count.unsigned_abs(),
+                    Err(error @ StoreError::BrokenBlock { .. }) => {
+                        tracing::warn!(%error, "A broken block is kept longer than the others of its time.");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(total)
     }
 
     async fn prune_all(&self, step: impl Fn() -> SeriesWrite) -> Result<u64, StoreError> {
@@ -54,7 +81,16 @@ impl Store {
     }
 }
 
-/// One step: the oldest samples of one tag that has any to delete. 0 when none has.
+/// One step of giving free pages back to the disk; how many are left. A file from before blocks keeps them for new rows.
+pub(crate) async fn shrink(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
+    // Not checked queries: SQLite can't describe a pragma.
+    let free = sqlx::query_scalar::<_, i64>("pragma freelist_count").fetch_one(&mut *conn).await?;
+    sqlx::query("pragma incremental_vacuum(2000)").execute(&mut *conn).await?;
+    let left = sqlx::query_scalar::<_, i64>("pragma freelist_count").fetch_one(conn).await?;
+    Ok(if left < free { left } else { 0 })
+}
+
+/// One step: the oldest rows of one tag that has any to delete, or then whole blocks. 0 when none has.
 pub(crate) async fn delete_samples(conn: &mut SqliteConnection, before: Timestamp) -> Result<i64, StoreError> {
     let before_us = before.as_micros();
     let tag = sqlx::query_scalar!(
@@ -64,7 +100,7 @@ pub(crate) async fn delete_samples(conn: &mut SqliteConnection, before: Timestam
     )
     .fetch_optional(&mut *conn)
     .await?;
-    let Some(tag) = tag else { return Ok(0) };
+    let Some(tag) = tag else { return delete_blocks(conn, before_us).await };
     let deleted = sqlx::query!(
         "delete from sample where tag_id = ?1 and time_us < coalesce(
              (select time_us from sample where tag_id = ?1 and time_us < ?2 order by time_us limit 1 offset ?3), ?2)",
@@ -75,6 +111,26 @@ pub(crate) async fn delete_samples(conn: &mut SqliteConnection, before: Timestam
     .execute(conn)
     .await?;
     Ok(deleted.rows_affected() as i64)
+}
+
+/// Whole blocks of one tag.
+async fn delete_blocks(conn: &mut SqliteConnection, before_us: i64) -> Result<i64, StoreError> {
+    let tag = sqlx::query_scalar!(
+        r#"select id as "id!" from tag
+           where (select last_us from block where tag_id = tag.id order by first_us limit 1) < ? limit 1"#,
+        before_us
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(tag) = tag else { return Ok(0) };
+    let mut deleted = 0;
+    for block in blocks::oldest(&mut *conn, tag, (i64::MIN, before_us), BLOCKS).await? {
+        if block.last_us < before_us {
+            blocks::delete(&mut *conn, tag, block).await?;
+            deleted += block.count;
+        }
+    }
+    Ok(deleted)
 }
 
 /// One step: the oldest scores of one asset, or then the oldest expected values of one tag. 0 when there are none.

@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use crate::{
     error::StoreError,
     expected::{insert_tag, or_nan, tag_verdicts},
-    samples::Names,
+    names::Names,
     series::{Buckets, Extent, SeriesQuery},
     store::Store,
     tables::SeriesWrite,

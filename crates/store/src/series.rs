@@ -6,8 +6,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SeriesQuery {
     /// Thin to at most about this many points (three at least): the span from the first to the last point is cut into
-    /// equal buckets, and each keeps its lowest and its highest, and the first one without a value, so that peaks and
-    /// gaps stay visible.
+    /// equal buckets, and each keeps its lowest and its highest (any of equals), and the first one without a value, so that
+    /// peaks and gaps stay visible.
     pub max_points: Option<usize>,
     /// Return at most this many points.
     pub limit: Option<usize>,

@@ -1,5 +1,7 @@
 //! Every change there is to each of the two files.
 
+use std::convert::Infallible;
+
 use andon_plant::{Alarm, AssetName, JournalEntry, TagSample, Timestamp, Verdict};
 use sqlx::SqliteConnection;
 
@@ -7,9 +9,10 @@ use crate::{
     alarms,
     error::StoreError,
     models::{self, NewModel},
-    retention,
-    samples::{self, Names},
-    scores, state,
+    retention, scores,
+    sealing::{self, Chore, Left},
+    state,
+    tail::{self, Memory, Wanted},
     writer::Write,
 };
 
@@ -24,6 +27,8 @@ pub(crate) enum MainWrite {
 
 impl Write for MainWrite {
     type Memory = ();
+    type Chore = Infallible;
+    type Done = Infallible;
     /// An operator who acknowledges is told at once that the disk is full.
     const WAITS_FOR_DISK: bool = false;
 
@@ -40,18 +45,52 @@ impl Write for MainWrite {
             MainWrite::PutState { key, json } => state::put(conn, key, json).await,
         }
     }
+
+    async fn settle(_: &mut SqliteConnection, _: &mut ()) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn chore(_: &()) -> Option<Infallible> {
+        None
+    }
+
+    async fn perform(chore: Infallible, _: &mut SqliteConnection, _: &()) -> Result<Infallible, StoreError> {
+        match chore {}
+    }
+
+    fn note(_: &mut (), chore: Infallible, _: Result<Infallible, StoreError>) {
+        match chore {}
+    }
+
+    fn postpone(_: &mut ()) {}
 }
 
 /// A change to samples or scores.
 pub(crate) enum SeriesWrite {
     Samples(Vec<TagSample>),
     Verdicts(Vec<Verdict>),
-    PruneSamples { before: Timestamp },
-    PruneScores { before: Timestamp },
+    /// What is wanted, of what there is now, is sealed from now on; the answer is how much is left to do.
+    Seal(Wanted),
+    /// How much is left of what was wanted.
+    Sealing,
+    /// Free pages are given back to the disk; the answer is how many are left.
+    Shrink,
+    PruneSamples {
+        before: Timestamp,
+    },
+    CutBlock {
+        tag: i64,
+        before: Timestamp,
+    },
+    PruneScores {
+        before: Timestamp,
+    },
 }
 
 impl Write for SeriesWrite {
-    type Memory = Names;
+    type Memory = Memory;
+    type Chore = Chore;
+    type Done = Vec<Left>;
     /// Samples queue up behind a full disk and are not lost by it: their callers wait.
     const WAITS_FOR_DISK: bool = true;
 
@@ -59,16 +98,46 @@ impl Write for SeriesWrite {
         match self {
             SeriesWrite::Samples(samples) => samples.len(),
             SeriesWrite::Verdicts(verdicts) => verdicts.iter().map(|v| 1 + v.tags.len()).sum(),
+            SeriesWrite::Seal(_) | SeriesWrite::Sealing | SeriesWrite::Shrink => 0,
+            SeriesWrite::CutBlock { .. } => 1,
             SeriesWrite::PruneSamples { .. } | SeriesWrite::PruneScores { .. } => retention::CHUNK as usize,
         }
     }
 
-    async fn apply(&self, conn: &mut SqliteConnection, names: &mut Names) -> Result<i64, StoreError> {
+    async fn apply(&self, conn: &mut SqliteConnection, memory: &mut Memory) -> Result<i64, StoreError> {
+        // What comes after samples and reads or deletes them finds them written.
+        if !matches!(self, SeriesWrite::Samples(_) | SeriesWrite::Verdicts(_)) {
+            tail::settle(conn, memory).await?;
+        }
         match self {
-            SeriesWrite::Samples(samples) => samples::insert(conn, names, samples).await,
-            SeriesWrite::Verdicts(verdicts) => scores::insert(conn, names, verdicts).await,
+            SeriesWrite::Samples(samples) => tail::append(conn, memory, samples).await,
+            SeriesWrite::Verdicts(verdicts) => scores::insert(conn, &mut memory.names, verdicts).await,
+            SeriesWrite::Seal(wanted) => sealing::ask(conn, &mut memory.tails, *wanted).await,
+            SeriesWrite::Sealing => Ok(sealing::left(&memory.tails)),
+            SeriesWrite::Shrink => retention::shrink(conn).await,
+            SeriesWrite::CutBlock { tag, before } => sealing::cut(conn, *tag, *before).await,
             SeriesWrite::PruneSamples { before } => retention::delete_samples(conn, *before).await,
             SeriesWrite::PruneScores { before } => retention::delete_scores(conn, *before).await,
         }
+    }
+
+    async fn settle(conn: &mut SqliteConnection, memory: &mut Memory) -> Result<(), StoreError> {
+        tail::settle(conn, memory).await
+    }
+
+    fn chore(memory: &Memory) -> Option<Chore> {
+        sealing::next(&memory.tails)
+    }
+
+    async fn perform(chore: Chore, conn: &mut SqliteConnection, memory: &Memory) -> Result<Vec<Left>, StoreError> {
+        sealing::perform(conn, chore, &memory.tails).await
+    }
+
+    fn note(memory: &mut Memory, chore: Chore, result: Result<Vec<Left>, StoreError>) {
+        sealing::note(&mut memory.tails, chore, result);
+    }
+
+    fn postpone(memory: &mut Memory) {
+        sealing::postpone(&mut memory.tails);
     }
 }

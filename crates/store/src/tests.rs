@@ -1,11 +1,13 @@
 //! The store as its callers see it, on files in a temporary folder.
 
 mod alarms;
+mod blocks;
 mod crash;
 mod histories;
 mod queries;
 mod refusals;
 mod restart;
+mod sealing;
 mod writing;
 
 use andon_plant::{

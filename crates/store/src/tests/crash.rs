@@ -8,18 +8,18 @@ use std::{
 
 use super::*;
 
-/// The example that writes for ever; cargo puts it beside the tests.
-fn writer(folder: &TempDir) -> Child {
+/// An example that writes for ever; cargo puts it beside the tests.
+fn writer(example: &str, folder: &TempDir) -> Child {
     let test = std::env::current_exe().unwrap();
     let built = test.parent().and_then(|deps| deps.parent()).unwrap();
-    let example: PathBuf = built.join("examples").join(format!("acknowledge_loop{}", std::env::consts::EXE_SUFFIX));
+    let example: PathBuf = built.join("examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
     assert!(example.exists(), "run the tests with `cargo test` or `cargo nextest run`, which build examples");
     Command::new(example).arg(folder.path().join("andon.db")).stdout(Stdio::piped()).spawn().unwrap()
 }
 
 /// What the writer said before it was killed after `lines` lines; a line cut short was not said.
-fn killed_after(folder: &TempDir, lines: usize) -> Vec<String> {
-    let mut child = writer(folder);
+pub(super) fn killed_after(example: &str, folder: &TempDir, lines: usize) -> Vec<String> {
+    let mut child = writer(example, folder);
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut said = Vec::new();
     let mut line = String::new();
@@ -38,7 +38,7 @@ fn killed_after(folder: &TempDir, lines: usize) -> Vec<String> {
 async fn nothing_acknowledged_is_lost_by_kill_9() {
     for lines in [1, 20, 71, 150] {
         let folder = folder();
-        let said = killed_after(&folder, lines);
+        let said = killed_after("acknowledge_loop", &folder, lines);
         assert!(said.len() >= lines);
         let store = open(&folder).await;
         for line in said {
@@ -60,5 +60,27 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
         assert!(open.iter().filter(|a| !a.state.acknowledged).count() <= 1, "{open:?}");
         let next = store.insert_alarm(alarm(at(1)), Vec::new()).await.unwrap();
         assert_eq!(next.id.0, open.len() as i64 + 1);
+    }
+}
+
+/// What was flushed is there once, wherever it was on its way from the tail into blocks; what comes after it is whole batches.
+#[tokio::test]
+async fn sealing_loses_and_doubles_nothing_when_killed() {
+    for lines in [2, 3, 4, 9, 21, 33, 60] {
+        let folder = folder();
+        let said = killed_after("seal_loop", &folder, lines);
+        let flushed: usize = said.last().unwrap().strip_prefix("flushed ").unwrap().parse().unwrap();
+        let store = open(&folder).await;
+        for sealed in [false, true] {
+            for tag in (0..40).map(|n| key(&format!("Tag{n}"))) {
+                let read = store.samples(&tag, EVER.0, EVER.1, ALL).await.unwrap();
+                assert!(read.len() >= flushed && read.len().is_multiple_of(20), "{tag}: {} of {flushed}", read.len());
+                let numbers = read.iter().map(|s| (s.time.as_micros() / 10_000, s.value));
+                assert!(numbers.eq((0..read.len()).map(|n| (n as i64, n as f64))), "{tag}");
+            }
+            if !sealed {
+                store.seal().await.unwrap();
+            }
+        }
     }
 }

@@ -142,7 +142,7 @@ async fn pruning_deletes_what_is_older_and_nothing_else() {
 }
 
 /// Thinning as it is defined, slowly.
-fn thinned_by_hand(samples: &[Sample], max_points: usize) -> Vec<Timestamp> {
+pub(super) fn thinned_by_hand(samples: &[Sample], max_points: usize) -> Vec<Timestamp> {
     let (first, last) = (samples[0].time.as_micros(), samples[samples.len() - 1].time.as_micros());
     let buckets = (max_points / 3).max(1) as i64;
     let width = (last + 1 - first + buckets - 1) / buckets;

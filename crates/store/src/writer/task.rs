@@ -1,0 +1,211 @@
+//! The task behind a writer's queue: batches, transactions, and chores in between.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::mpsc;
+
+use super::{Command, Counters, Job, Write};
+use crate::{error::StoreError, file::DatabaseFile};
+
+/// Rows in one transaction, so that none takes much longer than a fifth of a second.
+const BATCH_ROWS: usize = 20_000;
+const RETRY: Duration = Duration::from_millis(100);
+/// Tries between two lines in the log.
+const SAY_EVERY: u64 = 100;
+
+/// SQLite's codes for a lock that another connection holds.
+const BUSY_OR_LOCKED: [i32; 2] = [5, 6];
+/// SQLite's codes for a disk that fails or is full.
+const DISK: [i32; 2] = [10, 13];
+
+pub(super) struct Task<W: Write> {
+    pub(super) file: &'static DatabaseFile,
+    pub(super) path: PathBuf,
+    /// None after a failure: a fresh connection has no half-open transaction.
+    pub(super) conn: Option<SqliteConnection>,
+    pub(super) memory: W::Memory,
+    pub(super) commands: mpsc::Receiver<Command<W>>,
+    pub(super) counters: Arc<Counters>,
+    /// The first queued change that was refused since the last flush.
+    pub(super) failed: Option<StoreError>,
+}
+
+impl<W: Write> Task<W> {
+    pub(super) async fn run(mut self) {
+        let mut closers = Vec::new();
+        let mut held = None;
+        loop {
+            let next = match held.take() {
+                Some(command) => Some(command),
+                None => self.commands.recv().await,
+            };
+            match next {
+                Some(Command::Write(job)) => {
+                    let (batch, after) = self.gather(job);
+                    held = after;
+                    self.write(batch).await;
+                    // One chore after each batch keeps up with the batches; a pause is used for the rest.
+                    while self.tidy().await && held.is_none() && self.is_idle() {}
+                }
+                Some(Command::Flush(done)) => {
+                    done.send(self.failed.take().map_or(Ok(()), Err)).ok();
+                }
+                Some(Command::Close(done)) => {
+                    self.commands.close();
+                    closers.push(done);
+                }
+                None => break,
+            }
+        }
+        if let Some(conn) = self.conn.take()
+            && let Err(error) = conn.close().await
+        {
+            tracing::warn!(file = self.file.name, %error, "The database was not closed cleanly; nothing is lost.");
+        }
+        for done in closers {
+            done.send(()).ok();
+        }
+    }
+
+    /// Whether nobody waits: no command, and not the end either.
+    fn is_idle(&self) -> bool {
+        self.commands.is_empty() && !self.commands.is_closed()
+    }
+
+    /// What waits in the queue behind `first`, up to a batch, and the command that ended it early.
+    fn gather(&mut self, first: Job<W>) -> (Vec<Job<W>>, Option<Command<W>>) {
+        let mut rows = first.write.rows();
+        let mut batch = vec![first];
+        while rows < BATCH_ROWS {
+            match self.commands.try_recv() {
+                Ok(Command::Write(job)) => {
+                    rows += job.write.rows();
+                    batch.push(job);
+                }
+                Ok(other) => return (batch, Some(other)),
+                Err(_) => break,
+            }
+        }
+        (batch, None)
+    }
+
+    /// Commits a batch; if it is refused, each of its changes by itself, so that one bad change spoils no other.
+    async fn write(&mut self, batch: Vec<Job<W>>) {
+        let error = match self.commit(&batch).await {
+            Ok(answers) => return answer(batch, answers),
+            Err(error) => error,
+        };
+        match <[Job<W>; 1]>::try_from(batch) {
+            Ok([job]) => self.refuse(job, error),
+            Err(batch) => {
+                for job in batch {
+                    match self.commit(std::slice::from_ref(&job)).await {
+                        Ok(answers) => answer(vec![job], answers),
+                        Err(error) => self.refuse(job, error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// One transaction, tried again for as long as it takes while the database is busy.
+    async fn commit(&mut self, batch: &[Job<W>]) -> Result<Vec<i64>, StoreError> {
+        let mut tries = 0;
+        loop {
+            match self.attempt(batch).await {
+                Ok(answers) => {
+                    let rows: usize = batch.iter().map(|job| job.write.rows()).sum();
+                    self.counters.rows.fetch_add(rows as u64, Ordering::Relaxed);
+                    self.counters.transactions.fetch_add(1, Ordering::Relaxed);
+                    return Ok(answers);
+                }
+                Err(error) => {
+                    // What was rolled back must not be remembered, and a fresh connection has no half-open transaction.
+                    self.memory = W::Memory::default();
+                    self.conn = None;
+                    if !worth_waiting::<W>(&error) {
+                        return Err(error);
+                    }
+                    if tries % SAY_EVERY == 0 {
+                        tracing::warn!(file = self.file.name, %error, tries, "The database is held up; writes wait.");
+                    }
+                }
+            }
+            tries += 1;
+            self.counters.retries.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn attempt(&mut self, batch: &[Job<W>]) -> Result<Vec<i64>, StoreError> {
+        let conn = match &mut self.conn {
+            Some(conn) => conn,
+            none => none.insert(self.file.writer(&self.path).await?),
+        };
+        // The write lock is taken at once: a lock asked for half-way could fail in a way that can't be waited for.
+        let mut transaction = conn.begin_with("begin immediate").await?;
+        let mut answers = Vec::with_capacity(batch.len());
+        for job in batch {
+            answers.push(job.write.apply(&mut transaction, &mut self.memory).await?);
+        }
+        W::settle(&mut transaction, &mut self.memory).await?;
+        transaction.commit().await?;
+        Ok(answers)
+    }
+
+    /// Does the next chore; false where there is none, or where the database is held up: then later.
+    async fn tidy(&mut self) -> bool {
+        let (Some(chore), Some(conn)) = (W::chore(&self.memory), &mut self.conn) else { return false };
+        let done = async {
+            let mut transaction = conn.begin_with("begin immediate").await?;
+            let done = W::perform(chore, &mut transaction, &self.memory).await?;
+            transaction.commit().await?;
+            Ok(done)
+        };
+        let done = done.await;
+        if let Err(error) = &done {
+            self.conn = None;
+            if worth_waiting::<W>(error) {
+                self.counters.retries.fetch_add(1, Ordering::Relaxed);
+                W::postpone(&mut self.memory);
+                return false;
+            }
+        }
+        W::note(&mut self.memory, chore, done);
+        true
+    }
+
+    fn refuse(&mut self, job: Job<W>, error: StoreError) {
+        match job.done {
+            // Whoever waits decides what to do; it may be gone, which is its own affair.
+            Some(done) => {
+                done.send(Err(error)).ok();
+            }
+            None => {
+                let rows = job.write.rows();
+                self.counters.refused.fetch_add(rows as u64, Ordering::Relaxed);
+                tracing::error!(file = self.file.name, rows, %error, "Rows were refused by the database and are lost.");
+                self.failed.get_or_insert(error);
+            }
+        }
+    }
+}
+
+fn answer<W>(batch: Vec<Job<W>>, answers: Vec<i64>) {
+    for (job, value) in batch.into_iter().zip(answers) {
+        if let Some(done) = job.done {
+            done.send(Ok(value)).ok();
+        }
+    }
+}
+
+fn worth_waiting<W: Write>(error: &StoreError) -> bool {
+    error
+        .sqlite_code()
+        .is_some_and(|code| BUSY_OR_LOCKED.contains(&code) || (W::WAITS_FOR_DISK && DISK.contains(&code)))
+}
