@@ -16,6 +16,7 @@ test("how far and which way", () => {
   expect(deviationText(86.2, 80, "degC")).toBe("6.20\u00a0°C above expected");
   expect(deviationText(1, 2, "")).toBe("1.00 below expected");
   expect(deviationText(1, 1.0000007, "")).toBe("as expected");
+  expect(deviationText(1013.2, 1013, "mbar")).toBe("0.200\u00a0mbar above expected");
   expect(deviationText(null, 2, "bar")).toBe("no value");
 });
 

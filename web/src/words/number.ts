@@ -21,11 +21,14 @@ export function quantityText(value: number | null | undefined, unit: string): st
   return unit === "" ? valueText(value) : `${valueText(value)}\u00a0${unitText(unit)}`;
 }
 
-/** How far and which way: `6.2 °C above expected`; not where both are written alike. */
+/** A difference smaller than this share of a value is the network's arithmetic (32 bits) and nothing that was measured. */
+const ARITHMETIC = 1e-6;
+
+/** How far and which way: `6.2 °C above expected`. */
 export function deviationText(value: number | null, expected: number | null, unit: string): string {
   if (value === null || expected === null) return "no value";
-  if (valueText(value) === valueText(expected)) return "as expected";
   const residual = value - expected;
+  if (Math.abs(residual) <= ARITHMETIC * Math.max(Math.abs(value), Math.abs(expected))) return "as expected";
   return `${quantityText(Math.abs(residual), unit)} ${residual > 0 ? "above" : "below"} expected`;
 }
 
