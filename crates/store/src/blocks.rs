@@ -104,29 +104,12 @@ pub(crate) async fn not_after(
     tag: i64,
     time_us: i64,
 ) -> Result<Option<BlockKey>, StoreError> {
-    let block = sqlx::query_as!(
-        BlockKey,
-        "select first_us, last_us, count, data_id from block where tag_id = ? and first_us <= ?
-         order by first_us desc limit 1",
-        tag,
-        time_us
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(block)
+    Ok(newest(conn, tag, (i64::MIN, time_us.saturating_add(1)), 1).await?.pop())
 }
 
 /// The oldest block that begins after a time.
 pub(crate) async fn after(conn: &mut SqliteConnection, tag: i64, time_us: i64) -> Result<Option<BlockKey>, StoreError> {
-    let block = sqlx::query_as!(
-        BlockKey,
-        "select first_us, last_us, count, data_id from block where tag_id = ? and first_us > ? order by first_us limit 1",
-        tag,
-        time_us
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(block)
+    Ok(oldest(conn, tag, (time_us.saturating_add(1), i64::MAX), 1).await?.pop())
 }
 
 /// The span widened to the beginning of the block it begins in, so that a block is in it exactly if it begins in it.
