@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as its tests do")]
 
-use std::{ops::ControlFlow, path::Path, time::Instant};
+use std::{ops::ControlFlow, path::Path};
 
 use andon_model::{
     Autoencoder, LoadError, ModelSettings, NetworkKind, Progress, Series, TrainError, engine::Precision, train,
@@ -359,37 +359,6 @@ fn a_window_of_another_shape_or_with_a_hole_is_refused() {
     let mut hole = window(&series.rows[..ROWS]);
     hole.values[7] = f64::NAN;
     assert_eq!(model.reconstruct(&hole).unwrap_err().to_string(), "row 1 of tag number 2 has no value");
-}
-
-/// Prints what the defaults cost on this machine: `cargo nextest run -p andon-model --run-ignored only --no-capture`.
-#[test]
-#[ignore = "a measurement, not a check"]
-fn cost_of_the_defaults() {
-    let wide = |seed| {
-        let series = plant(7_200, seed);
-        let widen = |r: &Row| row(0, [r.values.as_slice(), &r.values[..3]].concat());
-        Series { rows: series.rows.iter().map(widen).collect() }
-    };
-    let tags = tags(&["A", "B", "C", "D", "E", "F", "G", "H"]);
-    let begun = Instant::now();
-    let go_on = &mut |_: &Progress| ControlFlow::Continue(());
-    let mut model = train(&[wide(1)], &tags, 100, &ModelSettings::default(), go_on).unwrap();
-    let trained = begun.elapsed().as_secs_f64();
-    let windows: Vec<Window> = wide(2).rows.windows(100).take(500).map(window).collect();
-    let mut times: Vec<f64> = windows
-        .iter()
-        .map(|w| {
-            let begun = Instant::now();
-            model.reconstruct(w).unwrap();
-            begun.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    let m = model.manifest();
-    println!(
-        "{} weights, {trained:.1} s for the best epoch {}, one window {:.3} ms median, {:.3} ms p99",
-        m.parameters, m.epochs, times[250], times[495]
-    );
 }
 
 #[test]
