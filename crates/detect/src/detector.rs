@@ -1,7 +1,7 @@
 //! The streaming detector of one asset: samples in, a step a grid row out.
 
 use andon_plant::{
-    AssetName, Sample, Tag, TagName, Timestamp, Verdict, Windower, WindowerSettings, alarm::AlarmSettings,
+    Assessment, AssetName, Sample, Tag, TagName, Timestamp, Verdict, Windower, WindowerSettings, alarm::AlarmSettings,
     reconstruct::ReconstructError, windower::Pushed,
 };
 use andon_scoring::{DriftState, TagLimits};
@@ -130,9 +130,9 @@ impl Detector {
     /// If the model failed on the row. The row is done with, the next call goes on.
     pub fn step(&mut self, watermark: Timestamp, late: bool) -> Option<Result<Step, ReconstructError>> {
         let time = self.windower.next_row(watermark)?.time;
-        let window = self.windower.window().filter(is_judgeable);
+        let window = self.windower.window();
         let verdict = match (window, self.judge.as_mut()) {
-            (Some(window), Some(judge)) => {
+            (Some(window), Some(judge)) if is_judgeable(&window, judge.mode_tag) => {
                 let subject = Subject { asset: &self.asset, tags: &self.tags, settings: &self.settings };
                 judge.verdict(&subject, &window, Arrival { late, held: self.held }).map(Some)
             }
@@ -146,11 +146,15 @@ impl Detector {
         self.held = held;
     }
 
-    /// An operator says that what is going on is normal: it may be learned from.
-    pub fn assess_normal(&mut self) {
-        if let Some(judge) = &mut self.judge {
-            judge.learned.threshold.assess_normal();
-            judge.learned.drift.settled();
+    /// An operator says that what is going on is normal: it may be learned from; or that it is not.
+    pub fn assess(&mut self, said: Assessment) {
+        let Some(judge) = &mut self.judge else { return };
+        match said {
+            Assessment::Real => judge.learned.threshold.assess_real(),
+            Assessment::Nuisance => {
+                judge.learned.threshold.assess_normal();
+                judge.learned.drift.settled();
+            }
         }
     }
 

@@ -21,6 +21,8 @@ use crate::{
 /// What a detector has learned since the fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Learned {
+    /// The version of the model it was learned beside.
+    pub version: String,
     /// The threshold.
     pub threshold: Threshold,
     /// Each tag's drift.
@@ -54,7 +56,7 @@ pub(crate) struct Judge {
     scorer: Scorer,
     pub(crate) learned: Learned,
     evidence: Evidence,
-    mode_tag: Option<usize>,
+    pub(crate) mode_tag: Option<usize>,
     /// Rows and time between two windows, and the time of the last one.
     stride: usize,
     step: Duration,
@@ -67,11 +69,12 @@ impl Judge {
         let models = std::iter::once(model).chain(companions).map(|m| Box::new(m) as Box<dyn Reconstruct>).collect();
         let mode_tag = manifest.mode_tag.as_ref().and_then(|name| manifest.tags.iter().position(|t| t.name == *name));
         let window = manifest.window();
+        let version = manifest.version();
         let stride = window.stride.max(1);
         let step = window.grid * stride as u32;
         let (scorer, evidence) = (manifest.scorer, Evidence::new(manifest.habits, step));
         let (threshold, followed, alarm) = (manifest.threshold, scorer.followed(), AlarmState::default());
-        let learned = Learned { threshold, followed, drift: Drift::new(manifest.drift), alarm };
+        let learned = Learned { version, threshold, followed, drift: Drift::new(manifest.drift), alarm };
         Self { models, scorer, learned, evidence, mode_tag, stride, step, last: None }
     }
 
@@ -140,8 +143,8 @@ impl Judge {
         Ok(expected)
     }
 
-    /// The threshold for a row, which then teaches whatever may be taught: an anomaly, a late row and a row under maintenance
-    /// teach nothing.
+    /// The threshold for a row, which then teaches whatever may be taught: a late row and a row under maintenance teach nothing,
+    /// an anomaly only where it was called normal or has lasted too long to be anything else.
     fn learn(&mut self, time: Timestamp, said: &Judgement, settings: &DetectorSettings, arrival: Arrival) -> f64 {
         // A mode that has a name already may still be settling.
         let transition = said.mode == Mode::Transition || said.place == Some(self.scorer.modes().count());
@@ -157,7 +160,6 @@ impl Judge {
         let threshold = self.learned.threshold.observe(&row);
         let input = Input::Level { time, level: said.score, threshold };
         self.learned.alarm = step(&settings.alarm, self.learned.alarm, input).0;
-        // What is held and not frozen may be learned from: it was called normal, or has lasted too long to be anything else.
         if !self.learned.threshold.is_frozen() && (hold == Hold::Alarm || said.score < threshold) {
             self.scorer.follow();
         }

@@ -2,9 +2,10 @@
 //! in the same streaming order, so there is nothing to agree about.
 //!
 //! * [`stream`]: recorded samples in time order, and how they are played through a windower.
-//! * [`fit`](mod@fit): trains a model on the older part of a recording and calibrates judgement on the newer part.
+//! * [`fit`](mod@fit): trains a model on a part of a recording and calibrates judgement on another.
 //! * [`artifact`]: what was fitted, as one manifest and one weights file.
-//! * [`detector`]: the streaming detector.
+//! * [`detector`]: the streaming detector; `judge`: one window judged, and what is learned of it; `evidence`: what is wrong with
+//!   the tags.
 
 pub mod artifact;
 pub mod detector;

@@ -218,8 +218,8 @@ impl Scorer {
         self.members.iter().map(Member::drift).collect()
     }
 
-    /// Learns the drift of the row that was judged last. It is not to be called while an alarm is active or the asset is
-    /// under maintenance, nor for a row that comes late.
+    /// Learns the drift of the row that was judged last. It is not to be called while the threshold is frozen, nor for a
+    /// row that comes late.
     pub fn follow(&mut self) {
         self.members.iter_mut().for_each(|member| member.follow(self.follow));
     }

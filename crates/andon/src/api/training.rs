@@ -16,7 +16,7 @@ use crate::pipeline::{
     training::{CancelError, Job, Order},
 };
 
-/// The span to train on, the last seven days of history where it is absent; and what to begin with.
+/// The span to train on, the last seven days of history (or ten windows, where those are longer) where it is absent; and what to begin with.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Train {

@@ -38,6 +38,12 @@ struct Scored {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let same = [&args.csv, &args.out].map(|path| std::fs::canonicalize(path).ok());
+    anyhow::ensure!(
+        same[0].is_none() || same[0] != same[1],
+        "--out {} is the recording itself; name another file",
+        args.out.display()
+    );
     let recording = Recording::read_csv(&args.csv)?;
     let artifact = Artifact::load(&args.model)?;
     let tags = artifact.manifest.tag_names();

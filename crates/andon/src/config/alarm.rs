@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use andon_plant::alarm::AlarmSettings;
+use andon_plant::{alarm::AlarmSettings, verdict::MAX_SCORE};
 
 use super::{section::Section, value};
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// The top of the scale of scores: a hysteresis beyond it could never be left.
-const HIGHEST_SCORE: f64 = 16.0;
 
 /// What holds where nothing is said.
 pub(super) const DEFAULT: AlarmSettings =
@@ -17,8 +14,8 @@ pub(super) const DEFAULT: AlarmSettings =
 
 pub(super) fn read(s: &mut Section<'_, '_>) -> AlarmSettings {
     let hysteresis = s.optional("hysteresis", |v| match value::number(v)? {
-        units if (0.0..HIGHEST_SCORE).contains(&units) => Ok(units),
-        _ => Err(format!("must be from 0 to below {HIGHEST_SCORE}, in units of the score, or an alarm never clears")),
+        units if (0.0..MAX_SCORE).contains(&units) => Ok(units),
+        _ => Err(format!("must be from 0 to below {MAX_SCORE}, in units of the score, or an alarm never clears")),
     });
     AlarmSettings {
         on_delay: s.optional("on_delay", value::duration(Duration::ZERO..=DAY)).unwrap_or(DEFAULT.on_delay),

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use andon_scoring::{
     ThresholdError, ThresholdSettings,
-    thresholds::{AlarmCost, Base, Strategy},
+    thresholds::{AlarmCost, Base, LONGEST_FREEZE, Strategy},
 };
 use toml::de::DeValue;
 
 use super::{section::Section, value};
 
-/// The longest freeze; the scoring crate's own.
-const LONGEST_FREEZE: Duration = Duration::from_secs(366 * 86_400);
 /// What is not seen in a score's one decimal.
 const NEXT_TO_NOTHING: f64 = 0.05;
 /// Rows of a moving percentile; the scoring crate says how many there may be.

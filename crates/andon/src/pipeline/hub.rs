@@ -86,22 +86,30 @@ impl Hub {
         answer.await.map_err(|_| AlarmError::Stopping)?
     }
 
-    /// Says what an alarm was; what was said last counts. Durable when this returns. That an alarm of the score or the model
-    /// is a nuisance while it is active also tells the detector that what goes on is normal.
+    /// Says what an alarm was; what was said last counts. Durable when this returns. Of an alarm of the score or the model that
+    /// is active it also tells the detector: what goes on is normal and is learned from, or from now on is not.
     ///
     /// # Errors
     /// If there is no such alarm, or it can't be written.
     pub async fn assess(&self, id: AlarmId, said: Said) -> Result<Alarm, AlarmError> {
-        let nuisance = said.assessment == Assessment::Nuisance;
+        let assessment = said.assessment;
         let (reply, answer) = oneshot::channel();
         self.alarms.send(Message::Assess { id, said, reply }).await.map_err(|_| AlarmError::Stopping)?;
         let alarm = answer.await.map_err(|_| AlarmError::Stopping)??;
         let judged = matches!(alarm.condition, Condition::Score | Condition::Model);
-        if nuisance && judged && alarm.state.active() {
-            let normal = Instruction::Normal { asset: alarm.asset.clone() };
-            self.instructions.send(normal).await.map_err(|_| AlarmError::Stopping)?;
+        if judged && alarm.state.active() {
+            let assessed = Instruction::Assessed { asset: alarm.asset.clone(), assessment };
+            self.instructions.send(assessed).await.map_err(|_| AlarmError::Stopping)?;
         }
         Ok(alarm)
+    }
+
+    /// What was called normal has become something else. Does not wait: the alarm task says so, which instructions wait for.
+    pub(super) fn no_longer_normal(&self, asset: &AssetName) {
+        let assessed = Instruction::Assessed { asset: asset.clone(), assessment: Assessment::Real };
+        if self.instructions.try_send(assessed).is_err() {
+            tracing::error!(%asset, "too many instructions wait: what was called normal is still learned from");
+        }
     }
 
     /// Puts an asset under maintenance, or ends the one that was ordered where `order` is none. Durable when this returns.

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use andon_detect::Learned;
-use andon_plant::{AssetName, Timestamp};
+use andon_plant::{Assessment, AssetName, Timestamp};
 use andon_store::StoreError;
 use andon_ua_server::UaServer;
 use tokio::sync::{mpsc, oneshot};
@@ -35,8 +35,8 @@ pub(super) enum Instruction {
         by: String,
         reply: oneshot::Sender<Result<(), InstructionError>>,
     },
-    /// What an asset does is normal.
-    Normal { asset: AssetName },
+    /// What an operator says of what an asset does.
+    Assessed { asset: AssetName, assessment: Assessment },
     /// What an asset's detector has learned goes back to as it was fitted.
     Revert { asset: AssetName, by: String, reply: oneshot::Sender<Result<(), InstructionError>> },
 }
@@ -83,10 +83,13 @@ impl Instructions {
                 // Whoever asked may have gone; it is done all the same.
                 drop(reply.send(self.maintain(&asset, order, &by).await.map_err(Into::into)));
             }
-            Instruction::Normal { asset } => {
-                tracing::info!(%asset, "an operator says that this is normal: it is learned from");
+            Instruction::Assessed { asset, assessment } => {
+                match assessment {
+                    Assessment::Nuisance => tracing::info!(%asset, "this is normal: it is learned from"),
+                    Assessment::Real => tracing::info!(%asset, "this is not normal: nothing is learned from it"),
+                }
                 // Without a model, and when the process stops, there is nothing to learn.
-                drop(self.teach(&asset, |done| Input::Normal { asset: asset.clone(), done }).await);
+                drop(self.teach(&asset, |done| Input::Assess { asset: asset.clone(), assessment, done }).await);
             }
             Instruction::Revert { asset, by, reply } => drop(reply.send(self.revert(asset, &by).await)),
         }

@@ -8,7 +8,6 @@ use andon_detect::Learned;
 use andon_plant::{AssetName, Timestamp};
 use andon_store::Store;
 use andon_ua_server::UaServer;
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -27,17 +26,10 @@ fn learned_key(asset: &str) -> String {
     format!("learned/{asset}")
 }
 
-/// What was learned, and the model it belongs to.
-#[derive(Serialize, Deserialize)]
-struct Kept<L> {
-    version: String,
-    learned: L,
-}
-
 /// What was kept for model `version` of `asset`.
 pub(super) async fn kept_learned(store: &Store, asset: &str, version: &str) -> Option<Learned> {
-    match store.get_state::<Kept<Learned>>(&learned_key(asset)).await {
-        Ok(kept) => kept.filter(|kept| kept.version == version).map(|kept| kept.learned),
+    match store.get_state::<Learned>(&learned_key(asset)).await {
+        Ok(kept) => kept.filter(|learned| learned.version == version),
         Err(e) => {
             tracing::warn!(asset, "what was learned is not known any more, the threshold begins anew: {e}");
             None
@@ -92,8 +84,7 @@ pub(super) async fn run(hub: Hub, ua: UaServer, mut outputs: mpsc::Receiver<Outp
 
 /// Keeps what was learned of an asset for the next start.
 pub(super) async fn keep(hub: &Hub, asset: &AssetName, learned: &Learned) {
-    let Some(version) = hub.board.asset(asset).and_then(|card| card.model).map(|m| m.version) else { return };
-    if let Err(e) = hub.store.put_state(&learned_key(asset), &Kept { version, learned }).await {
+    if let Err(e) = hub.store.put_state(&learned_key(asset), learned).await {
         tracing::error!(asset = %asset, "what was learned could not be kept: {e}");
     }
 }

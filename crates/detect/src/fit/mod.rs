@@ -66,7 +66,7 @@ pub struct FitSettings {
     pub alarm: AlarmSettings,
     /// The share of the rows on which judgement is calibrated and the model is not trained: the newest of a short recording,
     /// the newest of each quarter of a long one, so that every operating mode has its part. A recording of which this would
-    /// be less than a window and a quarter is cross-fitted.
+    /// be less than a window and a quarter is cross-fitted, and so is one of fewer than 20,000 rows with a mode tag.
     pub calibration_share: f64,
     /// What training begins with, if it does not begin from scratch; it may be of an asset with other tags.
     pub begin_with: Option<Arc<Autoencoder>>,
@@ -309,7 +309,7 @@ impl Fitting<'_> {
             if failed.is_some() || !held_out.calibrates(time, &settings.window) {
                 return;
             }
-            let Some(window) = windower.window().filter(is_judgeable) else { return };
+            let Some(window) = windower.window().filter(|w| is_judgeable(w, settings.mode_tag)) else { return };
             let step = settings.window.grid * settings.window.stride.max(1) as u32;
             let segment_start = last.is_none_or(|l| l.after(step) != time);
             last = Some(time);
@@ -345,9 +345,9 @@ fn series(stream: &Stream, tags: usize, window: &WindowerSettings) -> Vec<Series
     all
 }
 
-/// Whether a window can be judged: every cell has a number and the newest row is not made up as a whole.
-pub(crate) fn is_judgeable(window: &Window) -> bool {
-    window.is_complete() && window.row_fill(window.rows - 1).iter().any(|f| !f.is_imputed())
+/// Whether a window can be judged: every cell has a number, and in the newest row one that is judged was measured.
+pub(crate) fn is_judgeable(window: &Window, mode_tag: Option<usize>) -> bool {
+    window.is_complete() && usable(window, mode_tag).contains(&true)
 }
 
 /// `value - expected` of the newest row, a number a tag, in engineering units.
@@ -416,6 +416,14 @@ pub(crate) mod tests {
 
     fn tags() -> Vec<Tag> {
         ["A", "B"].map(|name| Tag::analog(TagName::new(name).unwrap())).to_vec()
+    }
+
+    #[test]
+    fn where_only_the_mode_was_measured_there_is_nothing_to_judge() {
+        let window = |fill| Window { time: Timestamp::from_secs(0), rows: 1, tags: 2, values: vec![1.0; 2], fill };
+        let mode_only = window(vec![Fill::Measured, Fill::Held]);
+        assert!(!is_judgeable(&mode_only, Some(0)) && is_judgeable(&mode_only, None));
+        assert!(is_judgeable(&window(vec![Fill::Held, Fill::Doubtful]), Some(0)));
     }
 
     #[test]

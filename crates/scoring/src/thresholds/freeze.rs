@@ -85,7 +85,9 @@ impl Freeze {
         let (next, change) = match (self.state, hold) {
             (State::Free, Hold::Alarm) => (State::Frozen, Change::Frozen),
             (State::Frozen, Hold::Alarm) if self.held >= limits.longest => (State::Lapsed, Change::Lapsed),
-            (State::Frozen | State::Normal, Hold::None | Hold::Maintenance) => (State::Free, Change::Released),
+            (State::Frozen, Hold::None | Hold::Maintenance) => (State::Free, Change::Released),
+            // What was called normal before a maintenance is normal after it.
+            (State::Normal, Hold::None) => (State::Free, Change::Released),
             (State::Lapsed, Hold::None) if self.held.is_zero() => (State::Free, Change::Released),
             _ => return None,
         };
@@ -112,10 +114,12 @@ impl Freeze {
         frozen.then_some(Change::AssessedNormal)
     }
 
-    /// What an operator called normal, or nobody called anything, is no longer taken for it.
-    pub(super) fn revert(&mut self) {
-        if matches!(self.state, State::Normal | State::Lapsed) {
+    /// What an operator called normal, or nobody called anything, is no longer taken for it; what has changed by it.
+    pub(super) fn no_longer_normal(&mut self) -> Option<Change> {
+        let taught = matches!(self.state, State::Normal | State::Lapsed);
+        if taught {
             (self.state, self.held) = (State::Frozen, Duration::ZERO);
         }
+        taught.then_some(Change::Frozen)
     }
 }

@@ -42,7 +42,7 @@ pub use cost::AlarmCost;
 pub use error::ThresholdError;
 pub use freeze::Hold;
 pub use journal::{Change, Entry};
-pub use settings::ThresholdSettings;
+pub use settings::{LONGEST_FREEZE, ThresholdSettings};
 pub use threshold::{Threshold, ThresholdRow};
 
 use calibration::{Normal, Place};

@@ -10,7 +10,7 @@ use super::{AlarmBudget, AlarmCost, Strategy, ThresholdError};
 /// The cap of a budget that nobody wrote.
 const USUAL_CAP: f64 = 3.5;
 /// The longest freeze that can be set: a year.
-const LONGEST_FREEZE: Duration = Duration::from_secs(366 * 24 * 3600);
+pub const LONGEST_FREEZE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A threshold's settings; nothing is checked yet.
 ///
@@ -35,7 +35,7 @@ pub struct ThresholdSettings {
     pub reach: f64,
     /// How far below its base the threshold may fall. After an hour that is quieter than usual the usual is no anomaly.
     pub fall: f64,
-    /// The longest the threshold stands still because of an alarm or maintenance, in event time.
+    /// The longest the threshold stands still because of an alarm, in event time.
     #[serde(rename = "freeze_s", with = "seconds")]
     pub freeze: Duration,
     /// How many times faster a row in transition teaches.

@@ -1,5 +1,7 @@
 //! Behaviour that all strategies share.
 
+mod freeze;
+
 use std::{collections::VecDeque, sync::LazyLock, time::Duration};
 
 use andon_plant::Timestamp;
@@ -171,40 +173,6 @@ fn it_rises_where_scores_rise_for_good_and_comes_back() {
 }
 
 #[test]
-fn while_held_nothing_teaches() {
-    for strategy in Strategy::ALL {
-        let mut t = fit(&settings(strategy));
-        observe(&mut t, normal(6).take(500));
-        let before = everywhere(&t);
-        for score in [9.0, 1.9, 0.0] {
-            teach(&mut t, 0..5000, |n| held(n, score));
-        }
-        assert_eq!(everywhere(&t), before, "{strategy:?}");
-        assert!(t.is_frozen());
-    }
-}
-
-#[test]
-fn a_freeze_lapses_after_its_longest_and_begins_anew_once_its_cause_is_gone() {
-    for strategy in adaptive() {
-        let mut t = fit(&ThresholdSettings { freeze: Duration::from_secs(3600), ..settings(strategy) });
-        let before = everywhere(&t);
-        teach(&mut t, 0..3600, |n| held(n, 3.0));
-        assert_eq!(everywhere(&t), before, "{strategy:?}");
-        teach(&mut t, 3600..9000, |n| held(n, 5.0));
-        assert!(t.in_force(Some(0), false) > before[0] + 0.5 && !t.is_frozen(), "{strategy:?}");
-        t.observe(&row(9000, 0.1));
-        assert!(t.journal().all(|e| e.why != Change::Released));
-        teach(&mut t, 9001..10_000, |n| row(n, 0.1));
-        let between = everywhere(&t);
-        teach(&mut t, 10_000..13_000, |n| held(n, 3.0));
-        assert_eq!(everywhere(&t), between, "{strategy:?}");
-        let whys: Vec<Change> = t.journal().map(|e| e.why).filter(|why| *why != Change::Moved).collect();
-        assert_eq!(whys, [Change::Frozen, Change::Lapsed, Change::Released, Change::Frozen]);
-    }
-}
-
-#[test]
 fn what_one_mode_has_taught_makes_no_other_deaf_nor_itself_deafer_than_it_was_loud() {
     for strategy in adaptive() {
         let mut t = fit(&settings(strategy));
@@ -223,57 +191,6 @@ fn what_one_mode_has_taught_makes_no_other_deaf_nor_itself_deafer_than_it_was_lo
 }
 
 #[test]
-fn what_comes_and_goes_is_one_freeze_while_it_is_there_for_most_of_the_time() {
-    let lapsed = |held_rows: usize, free_rows: usize| {
-        let mut t = fit(&ThresholdSettings { freeze: Duration::from_secs(3600), ..settings(Strategy::Percentile) });
-        for n in 0..20_000 {
-            let holds = n % (held_rows + free_rows) < held_rows;
-            t.observe(&if holds { held(n, 3.0) } else { row(n, 0.1) });
-        }
-        t.journal().any(|e| e.why == Change::Lapsed)
-    };
-    assert!(lapsed(900, 300));
-    assert!(!lapsed(900, 900) && !lapsed(300, 900));
-}
-
-#[test]
-fn maintenance_teaches_nothing_however_long_and_no_alarm_lapses_by_it_or_by_a_gap() {
-    let hour = ThresholdSettings { freeze: Duration::from_secs(3600), ..settings(Strategy::Percentile) };
-    let mut t = fit(&hour);
-    let before = everywhere(&t);
-    teach(&mut t, 0..3000, |n| held(n, 3.0));
-    teach(&mut t, 3000..20_000, |n| ThresholdRow { hold: Hold::Maintenance, ..row(n, 3.0) });
-    t.assess_normal();
-    assert!(t.is_frozen() && everywhere(&t) == before);
-    teach(&mut t, 20_000..20_400, |n| held(n, 3.0));
-    assert!(t.is_frozen(), "3,400 s of an alarm");
-
-    let mut t = fit(&hour);
-    t.observe(&held(0, 3.0));
-    t.observe(&held(200_000, 3.0));
-    t.observe(&held(200_001, 3.0));
-    assert!(t.is_frozen());
-}
-
-#[test]
-fn what_an_operator_calls_normal_teaches_until_the_hold_ends() {
-    for strategy in adaptive() {
-        let mut t = fit(&settings(strategy));
-        let before = everywhere(&t);
-        t.observe(&held(0, 4.0));
-        t.assess_normal();
-        teach(&mut t, 1..5000, |n| held(n, 4.0));
-        let taught = everywhere(&t);
-        assert!(taught[0] > before[0] + 0.5, "{strategy:?} {before:?} {taught:?}");
-        t.observe(&row(5000, 9.0));
-        teach(&mut t, 5001..8000, |n| row(n, 9.0));
-        assert_eq!(everywhere(&t), taught, "{strategy:?}");
-        t.assess_normal();
-        assert_eq!(t.journal().filter(|e| e.why == Change::AssessedNormal).count(), 1);
-    }
-}
-
-#[test]
 fn it_goes_back_to_as_it_was_fitted() {
     for strategy in Strategy::ALL {
         let mut t = fit(&settings(strategy));
@@ -283,19 +200,6 @@ fn it_goes_back_to_as_it_was_fitted() {
         assert_eq!(everywhere(&t), before, "{strategy:?}");
         assert_eq!(t.journal().last().map(|e| e.why), Some(Change::Reverted));
     }
-}
-
-#[test]
-fn once_reverted_what_was_called_normal_teaches_no_more() {
-    let mut t = fit(&settings(Strategy::Ewma));
-    let before = everywhere(&t);
-    t.observe(&held(0, 4.0));
-    t.assess_normal();
-    teach(&mut t, 1..2000, |n| held(n, 4.0));
-    t.revert();
-    teach(&mut t, 2000..4000, |n| held(n, 4.0));
-    assert_eq!(everywhere(&t), before);
-    assert!(t.is_frozen());
 }
 
 #[test]

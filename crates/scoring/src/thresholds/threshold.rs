@@ -116,9 +116,17 @@ impl Threshold {
         }
     }
 
+    /// An operator says that what the asset does is not normal after all: nothing teaches any more until it has ended. What it has
+    /// taught stays; [`revert`](Self::revert) takes it back.
+    pub fn assess_real(&mut self) {
+        if let Some(change) = self.freeze.no_longer_normal() {
+            self.note(change);
+        }
+    }
+
     /// Back to as it was fitted. The journal stays; while something holds, nothing teaches, whatever was said of it.
     pub fn revert(&mut self) {
-        self.freeze.revert();
+        self.freeze.no_longer_normal();
         self.strategy = self.as_fitted.clone();
         self.taught.fill(0.0);
         self.lessons.forget();

@@ -21,7 +21,8 @@ use std::{
 };
 
 use andon_plant::{
-    Alarm, AlarmId, AlarmState, Assessment, AssetName, Condition, JournalEntry, SourceName, TagKey, Timestamp, Verdict,
+    Alarm, AlarmId, AlarmState, Assessment, AssetName, Condition, JournalEntry, SourceName, TagKey, TagName, Timestamp,
+    Verdict,
     alarm::{AlarmSettings, Input, Transition, step},
 };
 use andon_scoring::DriftState;
@@ -71,6 +72,8 @@ struct Point {
     state: AlarmState,
     /// The occurrence that is open.
     alarm: Option<Alarm>,
+    /// The tags it has named since it was last raised.
+    named: HashSet<TagName>,
 }
 
 /// The alarm task.
@@ -81,6 +84,8 @@ pub(super) struct Alarms {
     /// Sources that are away, and why; a source that has not been heard of since the start is in neither.
     lost: BTreeMap<(AssetName, SourceName), String>,
     heard: HashSet<AssetName>,
+    /// Assets with a model and data that have not been judged since the start, and since when they could be.
+    unjudged: HashMap<AssetName, Timestamp>,
     /// Tags whose conditions show an incident.
     grouped: HashSet<TagKey>,
     /// Late rows of assets that have had no row in its time since.
@@ -93,10 +98,11 @@ impl Alarms {
         let mut points: HashMap<_, Point> = HashMap::new();
         for alarm in open {
             let key = (alarm.asset.clone(), alarm.condition.clone());
-            points.insert(key, Point { state: alarm.state, alarm: Some(alarm) });
+            let named = alarm.contributions.iter().map(|c| c.tag.clone()).collect();
+            points.insert(key, Point { state: alarm.state, alarm: Some(alarm), named });
         }
-        let (lost, heard, grouped, late) = Default::default();
-        let mut alarms = Self { hub, ua, points, lost, heard, grouped, late };
+        let (lost, heard, unjudged, grouped, late) = Default::default();
+        let mut alarms = Self { hub, ua, points, lost, heard, unjudged, grouped, late };
         let assets: Vec<AssetName> = alarms.hub.config.assets.iter().map(|a| a.name.clone()).collect();
         for asset in assets {
             alarms.count(&asset);
@@ -159,7 +165,7 @@ impl Alarms {
         let config = card.config;
         let describe = |config: &AssetConfig| Occurrence::of_verdict(config, verdict, drift);
         self.advance(&config, Condition::Score, &config.alarm, input, verdict.time, describe).await;
-        if raises && verdict.anomalous() {
+        if card.maintenance.is_none() && verdict.anomalous() {
             self.worsen(Occurrence::of_verdict(&config, verdict, drift), verdict).await;
         }
     }
@@ -167,9 +173,11 @@ impl Alarms {
     /// The alarm of a score that is active says what is worst of it.
     async fn worsen(&mut self, occurrence: Occurrence, verdict: &Verdict) {
         let key = (verdict.asset.clone(), Condition::Score);
-        let active = self.points.get(&key).filter(|point| point.state.active());
-        let active = active.and_then(|point| Some(Alarm { state: point.state, ..point.alarm.clone()? }));
-        let Some(alarm) = active.and_then(|active| occurrence.worsen(active)) else { return };
+        let Some(point) = self.points.get(&key).filter(|point| point.state.active()) else { return };
+        let Some(before) = point.alarm.clone().map(|alarm| Alarm { state: point.state, ..alarm }) else { return };
+        let normal = before.assessment == Some(Assessment::Nuisance);
+        let Some(alarm) = occurrence.worsen(before, &point.named) else { return };
+        let no_longer_normal = normal && alarm.assessment.is_none();
         let line = JournalEntry {
             alarm: alarm.id,
             time: verdict.time,
@@ -179,6 +187,10 @@ impl Alarms {
         };
         if let Err(e) = self.record(key, alarm, line).await {
             tracing::error!(asset = %verdict.asset, "that an alarm has worsened could not be written, it is tried again with the next row: {e}");
+            return;
+        }
+        if no_longer_normal {
+            self.hub.no_longer_normal(&verdict.asset);
         }
     }
 
@@ -228,6 +240,10 @@ impl Alarms {
         let point = self.points.entry(key).or_default();
         point.state = alarm.state;
         point.alarm = alarm.state.open().then(|| alarm.clone());
+        if transition == Transition::Raised {
+            point.named.clear();
+        }
+        point.named.extend(alarm.contributions.iter().map(|c| c.tag.clone()));
         self.mirror(&alarm);
         self.count(&alarm.asset);
         self.hub.live.send(LiveEvent::Alarm(Arc::new(alarm.clone())));

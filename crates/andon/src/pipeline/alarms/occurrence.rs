@@ -1,8 +1,8 @@
 //! What a new occurrence of an alarm says.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use andon_plant::{Alarm, AlarmId, AlarmState, Condition, Mode, Timestamp, Verdict, alarm::Contribution};
+use andon_plant::{Alarm, AlarmId, AlarmState, Condition, Mode, TagName, Timestamp, Verdict, alarm::Contribution};
 use andon_scoring::{
     DriftState,
     explain::reason::{duration, number},
@@ -14,7 +14,7 @@ use crate::config::AssetConfig;
 pub(super) const NEW: AlarmId = AlarmId(0);
 /// How many tags an alarm names.
 const NAMED: usize = 3;
-/// A tag that carries less than this share is not named.
+/// A tag that carries less than this share is not named, unless none carries more.
 const NAMED_SHARE: f64 = 0.1;
 /// The severity at the threshold.
 const LEAST: f64 = 200.0;
@@ -48,17 +48,20 @@ impl Occurrence {
         let misfit = matches!(drift, Some(DriftState::NoLongerFits(_)));
         let message = message(asset, verdict, &contributions);
         let message = if misfit { format!("{message}; advisory: the model no longer fits, retrain") } else { message };
-        // Bands of ISA-18.2 use: low at the threshold, medium when a thousand times rarer.
+        // Bands of ISA-18.2 use: low at the threshold, medium when some fifty times rarer.
         let severity = (LEAST + f64::from(DECADE) * (verdict.score - verdict.threshold).max(0.0)).min(MOST) as u16;
         let most = if misfit || verdict.mode == Mode::Unknown { ADVISORY } else { u16::MAX };
         Self { severity: severity.min(most), message, contributions }
     }
 
     /// What becomes of an active alarm that now says this: none unless it has become more severe, by ten times rarer or into
-    /// another band. In another band it is to be acknowledged and assessed anew, as if it were raised.
-    pub(super) fn worsen(self, active: Alarm) -> Option<Alarm> {
+    /// another band, or is led by a tag that it has not `named` and no less severe. In another band, and where another tag
+    /// leads, it is to be acknowledged and assessed anew, as if it were raised.
+    pub(super) fn worsen(self, active: Alarm, named: &HashSet<TagName>) -> Option<Alarm> {
         let band = |severity: u16| [ADVISORY, LOW].map(|top| severity > top);
+        let leads = self.contributions.first().is_some_and(|leader| !named.contains(&leader.tag));
         let rises = self.severity > active.severity && band(self.severity) != band(active.severity);
+        let rises = rises || leads && self.severity >= active.severity;
         if !rises && self.severity < active.severity.saturating_add(DECADE) {
             return None;
         }
@@ -105,9 +108,10 @@ impl Occurrence {
 fn contributions(asset: &AssetConfig, verdict: &Verdict) -> Vec<Contribution> {
     let unit =
         |name: &str| asset.tags.iter().find(|t| &*t.tag.name == name).map(|t| t.tag.unit.clone()).unwrap_or_default();
-    let named = verdict.top(NAMED).into_iter().filter(|t| t.contribution >= NAMED_SHARE);
+    let named =
+        verdict.top(NAMED).into_iter().enumerate().filter(|(rank, t)| *rank == 0 || t.contribution >= NAMED_SHARE);
     named
-        .map(|t| Contribution {
+        .map(|(_, t)| Contribution {
             tag: t.tag.clone(),
             share: t.contribution,
             value: t.value,

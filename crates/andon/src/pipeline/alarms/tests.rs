@@ -1,11 +1,12 @@
 //! What becomes of verdicts, of a model that no longer fits, and of what people say.
 
-use andon_plant::Mode;
+use andon_plant::{Mode, TagVerdict};
 use andon_scoring::DriftEvent;
 use andon_store::AlarmQuery;
 
 use super::{trouble::TROUBLE_ON_DELAY, *};
 use crate::pipeline::{
+    board::ModelCard,
     maintenance::Maintenance,
     support::{Bench, bench, finding, mixer, verdict},
 };
@@ -193,6 +194,81 @@ async fn an_active_alarm_follows_what_is_worse_and_in_another_band_is_to_be_seen
     let lines: Vec<Transition> = task.journal(id).await.into_iter().map(|(transition, _)| transition).collect();
     let worse = Transition::Worsened;
     assert_eq!(lines, [Transition::Raised, Transition::Acknowledged, worse, worse, worse]);
+}
+
+/// A verdict that `tag` carries alone.
+fn led_by(tag: &str, s: i64, score: f64) -> Verdict {
+    let mut verdict = verdict(s, score);
+    verdict.tags[0].tag = TagName::new(tag).unwrap();
+    verdict
+}
+
+#[tokio::test]
+async fn another_tag_that_leads_is_seen_once_also_where_severity_can_not_rise() {
+    let mut task = Task::new().await;
+    task.judge(led_by("Temperature", 1, 16.0)).await;
+    let id = task.all().await[0].id;
+    for (s, tag, seen) in [(2, "Temperature", true), (3, "Speed", false), (4, "Temperature", true), (5, "Speed", true)]
+    {
+        task.alarms.acknowledge(id, "ann".to_owned(), None).await.unwrap();
+        task.judge(led_by(tag, s, 16.0)).await;
+        let alarm = &task.all().await[0];
+        assert_eq!((alarm.severity, alarm.state.acknowledged), (666, seen), "{s}");
+        assert_eq!(&*alarm.contributions[0].tag, if s < 3 { "Temperature" } else { "Speed" });
+    }
+}
+
+#[tokio::test]
+async fn under_maintenance_nothing_worsens() {
+    let mut task = Task::new().await;
+    task.judge(verdict(1, 3.1)).await;
+    task.alarms.acknowledge(task.all().await[0].id, "ann".to_owned(), None).await.unwrap();
+    let ordered = Maintenance::ordered(Timestamp::from_secs(5_000), "belt".to_owned(), "ann");
+    task.bench.hub.board.update("Mixer", |card| card.maintenance = Some(ordered));
+    task.judge(led_by("Speed", 2, 16.0)).await;
+    let alarm = &task.all().await[0];
+    assert_eq!((alarm.severity, alarm.state.acknowledged), (208, true));
+}
+
+#[tokio::test]
+async fn twenty_tags_that_share_a_score_are_named_by_the_first() {
+    let mut task = Task::new().await;
+    let mut many = verdict(1, 9.0);
+    let share = |n: usize| TagVerdict {
+        tag: TagName::new(&format!("T{n}")).unwrap(),
+        contribution: 0.05,
+        ..many.tags[0].clone()
+    };
+    many.tags = (0..20).map(share).collect();
+    task.judge(many).await;
+    let alarm = &task.all().await[0];
+    assert_eq!(alarm.contributions.len(), 1);
+    assert!(alarm.message.starts_with("T0 6.2"), "{}", alarm.message);
+}
+
+#[tokio::test]
+async fn an_asset_that_is_never_judged_is_an_alarm_once_its_window_could_have_been_full() {
+    let mut task = Task::new().await;
+    task.bench.hub.board.update("Mixer", |card| {
+        card.connected = true;
+        card.install(ModelCard {
+            version: "1".to_owned(),
+            trained_at: Timestamp::default(),
+            trained_from: Timestamp::default(),
+            trained_to: Timestamp::default(),
+            parameters: 1,
+            calibration_rows: 1,
+            challengers: Vec::new(),
+            unheeded: Vec::new(),
+        });
+    });
+    task.watch().await;
+    assert!(task.all().await.is_empty());
+    task.bench.clock.advance(Duration::from_secs(600));
+    task.watch().await;
+    let alarm = &task.all().await[0];
+    assert_eq!(alarm.condition, Condition::Model);
+    assert!(alarm.state.active() && alarm.message.starts_with("not judged: "), "{}", alarm.message);
 }
 
 #[tokio::test]

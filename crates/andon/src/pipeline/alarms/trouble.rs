@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use andon_plant::{
-    Condition,
+    Condition, Timestamp,
     alarm::{AlarmSettings, Input},
 };
 use andon_scoring::DriftState;
@@ -26,15 +26,32 @@ impl Alarms {
                 let trouble = lost.next().map(|((_, source), why)| format!("no data from {source}: {why}"));
                 self.trouble(asset, Condition::Source, trouble).await;
             }
-            let trouble = self.silence(asset).or_else(|| self.misfit(asset));
-            self.trouble(asset, Condition::Model, trouble).await;
+            if let Some(judged_at) = self.judged_at(asset) {
+                let trouble = self.silence(asset, judged_at).or_else(|| self.misfit(asset));
+                self.trouble(asset, Condition::Model, trouble).await;
+            }
         }
     }
 
-    /// Why an asset with a model and data has had no verdict for long; none where it has.
-    fn silence(&self, asset: &AssetConfig) -> Option<String> {
+    /// When an asset was last judged. One that never was counts as judged when its first window could have been full; until then
+    /// there is nothing to say, and an alarm that was open stays as it is.
+    fn judged_at(&mut self, asset: &AssetConfig) -> Option<Timestamp> {
         let card = self.hub.board.asset(&asset.name)?;
-        let (judged_at, true) = (card.judged_at?, card.connected && card.model.is_some()) else { return None };
+        if card.judged_at.is_some() || !card.connected || card.model.is_none() {
+            self.unjudged.remove(&asset.name);
+            return Some(card.judged_at.unwrap_or(self.hub.clock.now()));
+        }
+        let now = self.hub.clock.now();
+        let since = *self.unjudged.entry(asset.name.clone()).or_insert(now);
+        Some(since.after(asset.grid * asset.window.rows as u32)).filter(|full| *full <= now)
+    }
+
+    /// Why an asset with a model and data has had no verdict for long; none where it has.
+    fn silence(&self, asset: &AssetConfig, judged_at: Timestamp) -> Option<String> {
+        let card = self.hub.board.asset(&asset.name)?;
+        if !card.connected || card.model.is_none() {
+            return None;
+        }
         let patience = SILENCE.max(asset.grid * (10 * asset.window.stride as u32));
         if self.hub.clock.now().since(judged_at) <= patience {
             return None;

@@ -20,7 +20,7 @@ use std::{
 };
 
 use andon_detect::{Artifact, Detector, InstallError, Learned};
-use andon_plant::{AssetName, Sample, TagName, TagSample, Timestamp, Verdict};
+use andon_plant::{Assessment, AssetName, Sample, TagName, TagSample, Timestamp, Verdict};
 use andon_scoring::DriftState;
 use tokio::sync::{mpsc, oneshot};
 
@@ -72,10 +72,12 @@ pub enum Input {
         /// Whether it is held from now on.
         held: bool,
     },
-    /// An operator says that what an asset does is normal.
-    Normal {
+    /// What is said of what an asset does.
+    Assess {
         /// The asset.
         asset: AssetName,
+        /// Whether it is real or normal.
+        assessment: Assessment,
         /// Told what has been learned; none without a model.
         done: oneshot::Sender<Option<Arc<Learned>>>,
     },
@@ -189,8 +191,8 @@ fn handle(detectors: &mut HashMap<AssetName, Watched>, input: Input, outputs: &m
             drop(done.send(watched.detector.install(*artifact)));
         }
         Input::Hold { asset, held } => with(detectors, &asset, |detector| detector.hold(held)),
-        Input::Normal { asset, done } => with(detectors, &asset, |detector| {
-            detector.assess_normal();
+        Input::Assess { asset, assessment, done } => with(detectors, &asset, |detector| {
+            detector.assess(assessment);
             drop(done.send(detector.learned().map(Arc::new)));
         }),
         Input::Revert { asset, done } => with(detectors, &asset, |detector| {

@@ -62,7 +62,7 @@ pub enum JobState {
 pub struct Order {
     /// The asset.
     pub asset: AssetName,
-    /// The first instant of history to train on; seven days before its end where it is none.
+    /// The first instant of history to train on; seven days, or ten windows where those are longer, before its end where it is none.
     pub from: Option<Timestamp>,
     /// The first instant that is not trained on any more; the end of history where it is none.
     pub to: Option<Timestamp>,

@@ -38,7 +38,7 @@ const AGAIN: Duration = Duration::from_secs(600);
 /// The newest history is not trained on, at least this much or a row of the grid: samples of it that other tags send are
 /// still on their way, and a training that a restart cuts short would go on with other data.
 const UNSETTLED: Duration = Duration::from_secs(1);
-/// At most this much history is trained on.
+/// At most this much history is trained on, or what an asset is trained by itself with where that is more.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 /// The training task.
@@ -104,8 +104,7 @@ impl Trainer {
                 continue;
             }
             let span = self.hub.store.span(&asset.name).await.ok().flatten();
-            let learned = asset.grid * asset.window.rows as u32 * LEARN_WINDOWS;
-            if span.is_some_and(|(first, last)| last.since(first) >= learned) {
+            if span.is_some_and(|(first, last)| last.since(first) >= enough(asset)) {
                 let asset = asset.name.clone();
                 return Some(self.hub.training.add(Order { asset, from: None, to: None, begin_with: None }));
             }
@@ -117,7 +116,7 @@ impl Trainer {
         let asset = &job.order.asset;
         let Some(card) = self.hub.board.asset(asset) else { return Err("there is no such asset".into()) };
         tracing::info!(%asset, "training begins");
-        let span = self.span(&job.order, card.config.grid).await.map_err(|e| e.to_string())?;
+        let span = self.span(&job.order, &card.config).await.map_err(|e| e.to_string())?;
         folder.keep(job.id, &Order { from: Some(span.start), to: Some(span.end), ..job.order.clone() });
         let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
         let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
@@ -166,10 +165,10 @@ impl Trainer {
 
     /// The span of history that is trained on, its end not in it: given to the microsecond, so that it is the same after a
     /// restart.
-    async fn span(&self, order: &Order, grid: Duration) -> Result<Range<Timestamp>, andon_store::StoreError> {
+    async fn span(&self, order: &Order, asset: &AssetConfig) -> Result<Range<Timestamp>, andon_store::StoreError> {
         let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
-        let to = order.to.unwrap_or(newest.before(UNSETTLED.max(grid)));
-        Ok(order.from.unwrap_or(to.before(LONGEST))..to)
+        let to = order.to.unwrap_or(newest.before(UNSETTLED.max(asset.grid)));
+        Ok(order.from.unwrap_or(to.before(LONGEST.max(enough(asset))))..to)
     }
 
     /// The model that training begins with.
@@ -232,6 +231,11 @@ impl Trainer {
         };
         self.hub.store.add_model(model).await.map_err(|e| e.to_string()).map(drop)
     }
+}
+
+/// The history that an asset is trained by itself with.
+fn enough(asset: &AssetConfig) -> Duration {
+    asset.grid * asset.window.rows as u32 * LEARN_WINDOWS
 }
 
 /// Gives the detector thread a model to judge with.
