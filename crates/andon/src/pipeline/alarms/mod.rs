@@ -72,8 +72,8 @@ struct Point {
     state: AlarmState,
     /// The occurrence that is open.
     alarm: Option<Alarm>,
-    /// The tags it has named since it was last raised.
-    named: HashSet<TagName>,
+    /// The tags that have led it since it was last raised.
+    led: HashSet<TagName>,
 }
 
 /// The alarm task.
@@ -98,8 +98,8 @@ impl Alarms {
         let mut points: HashMap<_, Point> = HashMap::new();
         for alarm in open {
             let key = (alarm.asset.clone(), alarm.condition.clone());
-            let named = alarm.contributions.iter().map(|c| c.tag.clone()).collect();
-            points.insert(key, Point { state: alarm.state, alarm: Some(alarm), named });
+            let led = alarm.contributions.first().map(|c| c.tag.clone()).into_iter().collect();
+            points.insert(key, Point { state: alarm.state, alarm: Some(alarm), led });
         }
         let (lost, heard, unjudged, grouped, late) = Default::default();
         let mut alarms = Self { hub, ua, points, lost, heard, unjudged, grouped, late };
@@ -176,7 +176,7 @@ impl Alarms {
         let Some(point) = self.points.get(&key).filter(|point| point.state.active()) else { return };
         let Some(before) = point.alarm.clone().map(|alarm| Alarm { state: point.state, ..alarm }) else { return };
         let normal = before.assessment == Some(Assessment::Nuisance);
-        let Some(alarm) = occurrence.worsen(before, &point.named) else { return };
+        let Some(alarm) = occurrence.worsen(before, &point.led) else { return };
         let no_longer_normal = normal && alarm.assessment.is_none();
         let line = JournalEntry {
             alarm: alarm.id,
@@ -241,9 +241,9 @@ impl Alarms {
         point.state = alarm.state;
         point.alarm = alarm.state.open().then(|| alarm.clone());
         if transition == Transition::Raised {
-            point.named.clear();
+            point.led.clear();
         }
-        point.named.extend(alarm.contributions.iter().map(|c| c.tag.clone()));
+        point.led.extend(alarm.contributions.first().map(|c| c.tag.clone()));
         self.mirror(&alarm);
         self.count(&alarm.asset);
         self.hub.live.send(LiveEvent::Alarm(Arc::new(alarm.clone())));

@@ -55,11 +55,11 @@ impl Occurrence {
     }
 
     /// What becomes of an active alarm that now says this: none unless it has become more severe, by ten times rarer or into
-    /// another band, or is led by a tag that it has not `named` and no less severe. In another band, and where another tag
+    /// another band, or is no less severe and led by a tag that has not `led` it. In another band, and where another tag
     /// leads, it is to be acknowledged and assessed anew, as if it were raised.
-    pub(super) fn worsen(self, active: Alarm, named: &HashSet<TagName>) -> Option<Alarm> {
+    pub(super) fn worsen(self, active: Alarm, led: &HashSet<TagName>) -> Option<Alarm> {
         let band = |severity: u16| [ADVISORY, LOW].map(|top| severity > top);
-        let leads = self.contributions.first().is_some_and(|leader| !named.contains(&leader.tag));
+        let leads = self.contributions.first().is_some_and(|leader| !led.contains(&leader.tag));
         let rises = self.severity > active.severity && band(self.severity) != band(active.severity);
         let rises = rises || leads && self.severity >= active.severity;
         if !rises && self.severity < active.severity.saturating_add(DECADE) {

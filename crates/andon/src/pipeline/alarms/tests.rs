@@ -196,10 +196,14 @@ async fn an_active_alarm_follows_what_is_worse_and_in_another_band_is_to_be_seen
     assert_eq!(lines, [Transition::Raised, Transition::Acknowledged, worse, worse, worse]);
 }
 
-/// A verdict that `tag` carries alone.
+/// A verdict that `tag` leads and the other of two follows in.
 fn led_by(tag: &str, s: i64, score: f64) -> Verdict {
     let mut verdict = verdict(s, score);
-    verdict.tags[0].tag = TagName::new(tag).unwrap();
+    let share = |name: &str| {
+        let contribution = if name == tag { 0.8 } else { 0.2 };
+        TagVerdict { tag: TagName::new(name).unwrap(), contribution, ..verdict.tags[0].clone() }
+    };
+    verdict.tags = ["Temperature", "Speed"].map(share).to_vec();
     verdict
 }
 
