@@ -52,6 +52,14 @@ pub enum StoreError {
     /// SQLite refused a statement.
     #[error("the database failed: {0}")]
     Database(sqlx::Error),
+    /// The disk is full or fails, and what could be done about it was of no use.
+    #[error("{path} can't be written: {reason}; make room on its disk, or see whether the disk fails")]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
     /// A row breaks an invariant.
     #[error("row {id} of table {table} is broken: {reason}; restore a backup, or delete the row")]
     BrokenRow {

@@ -67,10 +67,14 @@ impl DatabaseFile {
         Ok(conn.close().await?)
     }
 
-    /// The writer's connection.
-    pub(crate) async fn writer(&self, path: &Path) -> Result<SqliteConnection, StoreError> {
+    /// The writer's connection, which lets the file have so many pages at most.
+    pub(crate) async fn writer(&self, path: &Path, pages: Option<u32>) -> Result<SqliteConnection, StoreError> {
         // The file was made when it was migrated: one that has vanished since is an error, not a new empty one.
-        Ok(self.options(path).create_if_missing(false).busy_timeout(WRITER_BUSY).connect().await?)
+        let mut options = self.options(path).create_if_missing(false).busy_timeout(WRITER_BUSY);
+        if let Some(pages) = pages {
+            options = options.pragma("max_page_count", pages.to_string());
+        }
+        Ok(options.connect().await?)
     }
 
     /// A small pool that can only read. With a WAL it never waits for the writer, nor the writer for it.

@@ -13,6 +13,7 @@
 //! * [`block`] and `rollup`: samples in compressed columns, and what a block says of them unopened.
 //! * `names`, `rows`, `batch`, `tail`, `blocks`, `sealing`: how samples get there. A batch is a row of `tail` or rows of
 //!   `sample`; what is enough for a block is sealed, in one transaction that also deletes what it was made of.
+//! * [`space`], `shedding`: room on the disk, and what goes where there is none.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
 //!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
@@ -35,6 +36,8 @@ pub mod samples;
 pub mod scores;
 mod sealing;
 pub mod series;
+mod shedding;
+pub mod space;
 pub mod state;
 pub mod store;
 mod tables;
@@ -53,6 +56,7 @@ pub use models::{Model, ModelInfo, NewModel};
 pub use retention::{KeepSince, Pruned};
 pub use scores::ScorePoint;
 pub use series::SeriesQuery;
+pub use space::{KeepFree, SpaceReport, SpaceState};
 pub use store::{Store, StoreStats};
 pub use url::{StoreUrl, StoreUrlError};
 pub use writer::WriterStats;

@@ -3,6 +3,7 @@
 mod alarms;
 mod blocks;
 mod crash;
+mod full;
 mod histories;
 mod queries;
 mod refusals;
