@@ -25,6 +25,14 @@ pub enum StoreError {
         /// Why.
         source: sqlx::Error,
     },
+    /// A backup that was to be put back can't be moved into place.
+    #[error("the backup in {path} can't be moved into place: {reason}; mend that and start again")]
+    Restore {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The file is something else.
     #[error("{path} is not an SQLite database; move it away or change `store.url`")]
     NotADatabase {
@@ -40,6 +48,12 @@ pub enum StoreError {
         path: PathBuf,
         /// The first migration that is not known here.
         migration: i64,
+    },
+    /// The file has to be brought up to date before it can be read by what only reads.
+    #[error("{path} was written by an older version; start this one on it once, or say `--repair`")]
+    Older {
+        /// The file.
+        path: PathBuf,
     },
     /// The file's tables can't be brought up to date. Each migration is one transaction: the file is as it was.
     #[error("{path} can't be migrated: {source}; the file is unchanged, restore a backup or move it away")]

@@ -59,6 +59,12 @@ impl DatabaseFile {
         }
     }
 
+    /// Whether the tables are up to date.
+    pub(crate) async fn is_current(&self, path: &Path) -> Result<bool, StoreError> {
+        let applied = applied_migrations(path).await.map_err(|source| opening(path, source))?;
+        Ok(self.migrations.iter().all(|migration| applied.contains(&migration.version)))
+    }
+
     /// Brings the tables up to date; each migration is one transaction.
     pub(crate) async fn migrate(&self, path: &Path) -> Result<(), StoreError> {
         let mut conn = self.options(path).connect().await.map_err(|source| opening(path, source))?;
@@ -79,13 +85,17 @@ impl DatabaseFile {
 
     /// A small pool that can only read. With a WAL it never waits for the writer, nor the writer for it.
     pub(crate) async fn readers(&self, path: &Path) -> Result<SqlitePool, StoreError> {
-        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
-        let options = options.row_buffer_size(READ_AHEAD);
         let pool = SqlitePoolOptions::new().max_connections(READERS);
-        Ok(pool.connect_with(options.disable_statement_logging()).await?)
+        Ok(pool.connect_with(self.reader(path)).await?)
     }
 
-    fn options(&self, path: &Path) -> SqliteConnectOptions {
+    /// A connection that can only read.
+    pub(crate) fn reader(&self, path: &Path) -> SqliteConnectOptions {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+        options.row_buffer_size(READ_AHEAD).disable_statement_logging()
+    }
+
+    pub(crate) fn options(&self, path: &Path) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

@@ -16,14 +16,18 @@
 //! * [`space`], `shedding`: room on the disk, and what goes where there is none.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
 //!
+//! * [`backup`]: both files in one, and back. [`doctor`]: what is broken, and what is lost by it. [`vacuum`]: an old file made small.
+//!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
 //! one module, one variant in `tables` and a migration.
 
 pub mod alarms;
+pub mod backup;
 mod batch;
 pub mod block;
 mod blocks;
 mod bytes;
+pub mod doctor;
 pub mod error;
 pub mod expected;
 mod file;
@@ -43,13 +47,16 @@ pub mod store;
 mod tables;
 mod tail;
 pub mod url;
+pub mod vacuum;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Page};
+pub use backup::{BackupError, BackupFile, BackupManifest, restore_backup, write_backup};
 pub use block::BlockError;
+pub use doctor::{Checkup, Finding, examine};
 pub use error::StoreError;
 pub use expected::ExpectedPoint;
 pub use models::{Model, ModelInfo, NewModel};
@@ -59,4 +66,5 @@ pub use series::SeriesQuery;
 pub use space::{KeepFree, SpaceReport, SpaceState};
 pub use store::{Store, StoreStats};
 pub use url::{StoreUrl, StoreUrlError};
+pub use vacuum::vacuum;
 pub use writer::WriterStats;

@@ -6,6 +6,7 @@ use sqlx::SqlitePool;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    backup,
     error::StoreError,
     file::{MAIN, SAMPLES},
     space::{KeepFree, Space},
@@ -73,6 +74,8 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let (main, samples) = (url.main_path(), url.samples_path());
         make_folder(main)?;
+        backup::finish_restore(url)
+            .map_err(|e| StoreError::Restore { path: main.with_extension("restore"), reason: e.to_string() })?;
         let space = Space::of(main, keep_free);
         MAIN.inspect(main).await?;
         SAMPLES.inspect(&samples).await?;
@@ -162,7 +165,7 @@ fn make_folder(file: &Path) -> Result<(), StoreError> {
 }
 
 /// The size of a database file and its write-ahead log.
-fn bytes(file: &Path) -> u64 {
+pub(crate) fn bytes(file: &Path) -> u64 {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
