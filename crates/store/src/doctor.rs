@@ -83,7 +83,11 @@ impl std::fmt::Display for Finding {
             (None, true) => f.write_str("; it is lost")?,
             (_, false) => f.write_str("; nothing is lost")?,
         }
-        if self.mended { f.write_str(", and it is out of the way now") } else { Ok(()) }
+        match (self.mended, self.lost) {
+            (false, _) => Ok(()),
+            (true, true) => f.write_str(", and it is out of the way now"),
+            (true, false) => f.write_str(", and it is made anew"),
+        }
     }
 }
 

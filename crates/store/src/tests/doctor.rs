@@ -54,7 +54,7 @@ async fn each_fault_costs_only_itself() {
     let (of, lost) = ("4096 samples are lost", 2 * 12_288 + 101 - 4_096);
     let cases = [
         (
-            "update block_data set data = substr(data, 1, 20) || x'ff' || substr(data, 22) where id = 2",
+            "update block_data set data = x'01ff' where id = 2",
             format!("{block}its checksum does not match; {of}"),
             lost,
         ),
@@ -86,7 +86,8 @@ async fn each_fault_costs_only_itself() {
         let seen = look(&folder, false).await;
         let found: Vec<String> = seen.findings.iter().map(ToString::to_string).collect();
         assert_eq!((found.as_slice(), seen.samples), ([said.clone()].as_slice(), samples), "{sql}");
-        assert_eq!(look(&folder, true).await.findings[0].to_string(), format!("{said}, and it is out of the way now"));
+        let mended = if said.ends_with("are lost") { "out of the way now" } else { "made anew" };
+        assert_eq!(look(&folder, true).await.findings[0].to_string(), format!("{said}, and it is {mended}"));
         let after = look(&folder, false).await;
         assert_eq!((after.lost, after.samples), (0, samples), "{sql}: {:?}", after.findings);
         let (tag0, tag1) = (read(&folder, "Tag0").await.unwrap(), read(&folder, "Tag1").await.unwrap());
@@ -105,7 +106,7 @@ async fn what_is_broken_beside_samples_is_named() {
         (
             "andon.db",
             "update alarm set phase = 'sideways'",
-            "andon.db: alarm of 1: row 1 of table alarm is broken: `sideways` with null is not a phase; restore a backup, or delete the row; it is lost",
+            "andon.db: alarm of 1: row 1 of table alarm is broken: the phase `sideways` since None is not known; restore a backup, or delete the row; it is lost",
         ),
         (
             "andon.db",
@@ -169,11 +170,12 @@ async fn a_store_in_use_is_examined_without_a_false_alarm() {
 #[tokio::test]
 async fn an_old_file_is_made_small_and_gives_pages_back_from_then_on() {
     let folder = folder();
+    open(&folder).await.close().await;
     // As it was made before pages could be given back.
+    meddle(&folder, "andon.samples.db", "pragma auto_vacuum = none; vacuum").await;
     meddle(&folder, "andon.samples.db", "create table filler (data blob) strict").await;
     meddle(&folder, "andon.samples.db", "insert into filler values (zeroblob(4000000))").await;
     meddle(&folder, "andon.samples.db", "drop table filler").await;
-    open(&folder).await.close().await;
     assert_eq!(super::blocks::count(&folder, "pragma auto_vacuum").await, 0);
     let (before, after) = vacuum(&url(&folder)).await.unwrap();
     assert!(before > 4_000_000 && after < 400_000, "{before} {after}");
