@@ -25,4 +25,5 @@ detection: ## How well the models detect, as Markdown. DATA=FOLDER; ARGS="--only
 
 drill: ## The engine's tests under valgrind, and the store on a disk that fails and loses its power 200 times.
 	@scripts/valgrind.sh
+	@cargo build -p andon-store --examples
 	@ANDON_DRILL_ROUNDS=$${ANDON_DRILL_ROUNDS:-200} cargo test -p andon-store --test drill -- --nocapture

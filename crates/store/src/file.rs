@@ -83,6 +83,23 @@ impl DatabaseFile {
         Ok(options.connect().await?)
     }
 
+    /// The log, written into the file: at the start, so that what a process left in it that was killed after a flush had failed
+    /// is not built upon. Such a log looks whole, and the disk may have only a part of it.
+    pub(crate) async fn empty_log(&self, writer: &mut SqliteConnection) -> Result<(), StoreError> {
+        // Not a checked query: SQLite can't describe a pragma. Where another process reads, the log is not lost sight of.
+        sqlx::query("pragma wal_checkpoint(truncate)").execute(writer).await?;
+        Ok(())
+    }
+
+    /// A connection that keeps the index of the log alive while the writer is replaced. Without it SQLite would read the log
+    /// anew, and take for committed what a failed flush left in it, which the next power cut undoes with all that follows.
+    pub(crate) async fn anchor(&self, path: &Path) -> Result<SqliteConnection, StoreError> {
+        let mut conn = self.reader(path).connect().await?;
+        // The log is opened by the first read.
+        sqlx::query("select 1 from sqlite_master limit 1").fetch_optional(&mut conn).await?;
+        Ok(conn)
+    }
+
     /// A small pool that can only read. With a WAL it never waits for the writer, nor the writer for it.
     pub(crate) async fn readers(&self, path: &Path) -> Result<SqlitePool, StoreError> {
         let pool = SqlitePoolOptions::new().max_connections(READERS);

@@ -148,10 +148,24 @@ impl<W: Write> Writer<W> {
         let (queue, commands) = mpsc::channel(QUEUE);
         let counters = Arc::new(Counters::default());
         let Limits { space, pages } = limits;
-        let conn = Some(file.writer(&path, pages).await?);
+        let mut conn = file.writer(&path, pages).await?;
+        file.empty_log(&mut conn).await?;
+        let (conn, anchor) = (Some(conn), Some(file.anchor(&path).await?));
         let memory = W::Memory::default();
         let (counted, given_up) = (counters.clone(), 0);
-        let task = Task { file, path, space, pages, conn, memory, commands, counters: counted, failed: None, given_up };
+        let task = Task {
+            file,
+            path,
+            space,
+            pages,
+            conn,
+            anchor,
+            memory,
+            commands,
+            counters: counted,
+            failed: None,
+            given_up,
+        };
         tasks.spawn(task.run());
         Ok(Self { queue, counters })
     }

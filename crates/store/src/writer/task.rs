@@ -26,6 +26,8 @@ pub(super) struct Task<W: Write> {
     pub(super) pages: Option<u32>,
     /// None after a failure: a fresh connection has no half-open transaction.
     pub(super) conn: Option<SqliteConnection>,
+    /// Open as long as the task is: see [`DatabaseFile::anchor`].
+    pub(super) anchor: Option<SqliteConnection>,
     pub(super) memory: W::Memory,
     pub(super) commands: mpsc::Receiver<Command<W>>,
     pub(super) counters: Arc<Counters>,
@@ -70,6 +72,10 @@ impl<W: Write> Task<W> {
                 }
                 None => break,
             }
+        }
+        // The writer leaves last: it can empty the log.
+        if let Some(anchor) = self.anchor.take() {
+            anchor.close().await.ok();
         }
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.close().await
