@@ -120,11 +120,7 @@ pub(crate) async fn read(
 }
 
 /// A tag's newest sample that is not later than `time`.
-pub(crate) async fn latest(
-    readers: &SqlitePool,
-    key: &TagKey,
-    time: Timestamp,
-) -> Result<Option<Sample>, StoreError> {
+pub(crate) async fn latest(readers: &SqlitePool, key: &TagKey, time: Timestamp) -> Result<Option<Sample>, StoreError> {
     let after = Timestamp::from_micros(time.as_micros().saturating_add(1));
     let newest = read(readers, key, Timestamp::from_micros(i64::MIN), after, SeriesQuery::newest(1)).await?;
     Ok(newest.first().copied())

@@ -126,7 +126,9 @@ impl TagWalk {
         let query = SeriesQuery { limit: Some(page), ..SeriesQuery::default() };
         self.read = read(readers, &self.key, self.from, to, query).await?;
         match self.read.last() {
-            Some(last) if self.read.len() == page => self.from = Timestamp::from_micros(last.time.as_micros().saturating_add(1)),
+            Some(last) if self.read.len() == page => {
+                self.from = Timestamp::from_micros(last.time.as_micros().saturating_add(1))
+            }
             _ => self.ended = true,
         }
         Ok(())
