@@ -1,11 +1,6 @@
 //! The task that trains.
 
-use std::{
-    collections::BTreeMap,
-    ops::{ControlFlow, Range},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, time::Duration};
 
 use andon_detect::{Artifact, ArtifactError, FitSettings, Stream, fit};
 use andon_plant::{AssetName, Tag, TagName, Timestamp};
@@ -15,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Job, JobState, Order,
     kept::{CutShort, Folder},
+    span::{enough, span},
     unheeded::{FittedWith, unheeded},
 };
 use crate::{
@@ -29,18 +25,10 @@ use crate::{
     },
 };
 
-/// Windows' worth of rows before an asset is trained by itself.
-const LEARN_WINDOWS: u32 = 10;
 /// How often assets without a model are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long after a failure an asset is tried again by itself.
 const AGAIN: Duration = Duration::from_secs(600);
-/// The newest history is not trained on, at least this much or a row of the grid: samples of it that other tags send are
-/// still on their way, and a training that a restart cuts short would go on with other data.
-const UNSETTLED: Duration = Duration::from_secs(1);
-/// At most this much history is trained on, or what an asset is trained by itself with where that is more.
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
-
 /// The training task.
 pub(in crate::pipeline) struct Trainer {
     pub(in crate::pipeline) hub: Hub,
@@ -103,8 +91,8 @@ impl Trainer {
             if card.model.is_some() || lately {
                 continue;
             }
-            let span = self.hub.store.span(&asset.name).await.ok().flatten();
-            if span.is_some_and(|(first, last)| last.since(first) >= enough(asset)) {
+            let stored = self.hub.store.span(&asset.name).await.ok().flatten();
+            if stored.is_some_and(|(first, last)| last.since(first) >= enough(asset)) {
                 let asset = asset.name.clone();
                 return Some(self.hub.training.add(Order { asset, from: None, to: None, begin_with: None }));
             }
@@ -116,10 +104,11 @@ impl Trainer {
         let asset = &job.order.asset;
         let Some(card) = self.hub.board.asset(asset) else { return Err("there is no such asset".into()) };
         tracing::info!(%asset, "training begins");
-        let span = self.span(&job.order, &card.config).await.map_err(|e| e.to_string())?;
+        let now = self.hub.clock.now();
+        let span = span(&self.hub.store, &job.order, &card.config, now).await.map_err(|e| e.to_string())?;
         folder.keep(job.id, &Order { from: Some(span.start), to: Some(span.end), ..job.order.clone() });
         let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
-        let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
+        let mut settings = card.config.fit_settings(&tags, now);
         (settings.limits, settings.shift) = (card.config.limits(), self.hub.config.plant.shift());
         settings.checkpoint = Some(folder.checkpoint());
         settings.begin_with = self.begin_with(&job.order).await?.map(|artifact| artifact.model.into());
@@ -161,14 +150,6 @@ impl Trainer {
         });
         self.hub.training.set(job.id, |j| j.state = state);
         self.hub.live.send(LiveEvent::Asset(job.order.asset.clone()));
-    }
-
-    /// The span of history that is trained on, its end not in it: given to the microsecond, so that it is the same after a
-    /// restart.
-    async fn span(&self, order: &Order, asset: &AssetConfig) -> Result<Range<Timestamp>, andon_store::StoreError> {
-        let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
-        let to = order.to.unwrap_or(newest.before(UNSETTLED.max(asset.grid)));
-        Ok(order.from.unwrap_or(to.before(LONGEST.max(enough(asset))))..to)
     }
 
     /// The model that training begins with.
@@ -231,11 +212,6 @@ impl Trainer {
         };
         self.hub.store.add_model(model).await.map_err(|e| e.to_string()).map(drop)
     }
-}
-
-/// The history that an asset is trained by itself with.
-fn enough(asset: &AssetConfig) -> Duration {
-    asset.grid * asset.window.rows as u32 * LEARN_WINDOWS
 }
 
 /// Gives the detector thread a model to judge with.
