@@ -137,7 +137,7 @@ pub enum Fault {
 /// Columns or tags that the configuration does not know.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} of asset {asset}: {}. Its tags are {}. Rename them, add the tags to the configuration, or skip what is \
-         unknown (--skip-unknown)", .unknown.join(", "), .known.join(", "))]
+         unknown (--skip-unknown, over REST skip_unknown=true)", .unknown.join(", "), .known.join(", "))]
 pub struct Unknown {
     /// What they are.
     pub what: &'static str,
