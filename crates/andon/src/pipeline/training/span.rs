@@ -96,7 +96,7 @@ mod tests {
             store.append_samples((end - 3_600..=end).map(sample).collect()).await.unwrap();
         }
         store.flush().await.unwrap();
-        let order = order(Order { asset: asset.name.clone(), from: None, to: None, begin_with: None });
+        let order = order(Order::whole(asset.name.clone()));
         let span = span(&store, &order, &asset, Timestamp::from_secs(0)).await.unwrap();
         store.close().await;
         let days = |time: Timestamp| (time.as_secs_f64() + 1.0) / DAY as f64;
