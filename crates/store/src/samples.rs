@@ -31,12 +31,16 @@ impl Store {
     /// # Errors
     /// If the store is closed.
     pub async fn append_samples(&self, samples: Vec<TagSample>) -> Result<(), StoreError> {
-        let mut rest = samples;
-        while rest.len() > APPEND_ROWS {
-            let after = rest.split_off(APPEND_ROWS);
-            self.series().queue(SeriesWrite::Samples(std::mem::replace(&mut rest, after))).await?;
+        if samples.len() <= APPEND_ROWS {
+            return if samples.is_empty() { Ok(()) } else { self.series().queue(SeriesWrite::Samples(samples)).await };
         }
-        if rest.is_empty() { Ok(()) } else { self.series().queue(SeriesWrite::Samples(rest)).await }
+        // Each command has room for its own samples only: one that was split off would keep the room of them all in the queue.
+        let mut rest = samples.into_iter();
+        while rest.len() > 0 {
+            let command = rest.by_ref().take(APPEND_ROWS).collect();
+            self.series().queue(SeriesWrite::Samples(command)).await?;
+        }
+        Ok(())
     }
 
     /// Seals all samples in blocks, however few of a tag there are, and gives the room back to the disk. Sealing happens by
