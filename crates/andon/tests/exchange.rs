@@ -66,7 +66,7 @@ async fn hard_history(dir: &Path, recording: &Recording) {
         for (tag, value) in recording.tags.iter().zip(recording.row(row)) {
             let time = recording.times[row].after(Duration::from_micros(row as u64 % 7));
             let sample = match row % 50 {
-                3 => Sample::bad(time, StatusCode(0x808C_0000 | row as u32 % 0x10000)),
+                3 => Sample::bad(time, StatusCode(0x808C_0000 | (row as u32 % 0x10000))),
                 4..10 => Sample::new(time, -*value, StatusCode::UNCERTAIN_LAST_USABLE_VALUE),
                 20..30 => continue,
                 _ => Sample::good(time, value / 3.0),

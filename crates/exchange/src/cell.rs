@@ -8,6 +8,13 @@ use andon_plant::{Quality, StatusCode, Timestamp};
 pub(crate) const TIMES: RangeInclusive<Timestamp> =
     Timestamp::from_secs(-11_644_473_600)..=Timestamp::from_micros(253_402_300_799_999_999);
 
+/// The time in a cell; also with a zone of hours alone, as some databases write it.
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
+    let hours = text.rfind(['+', '-']).filter(|at| text.contains(':') && text.len() - at == 3);
+    let time: Timestamp = if hours.is_some() { format!("{text}:00").parse() } else { text.parse() }.ok()?;
+    TIMES.contains(&time).then_some(time)
+}
+
 /// Adds a value in the fewest digits that bring it back to the bit; one that is not finite is left empty.
 pub(crate) fn put_value(out: &mut String, value: f64) {
     if !value.is_finite() {

@@ -29,7 +29,7 @@ pub(super) fn times(array: &dyn Array) -> Result<Vec<Result<Timestamp, String>>,
         return Ok(ticks(array, *unit).into_iter().map(time).collect());
     }
     if is_text(array.data_type()) {
-        let parsed = named(array, &mut |text| text.parse().map_err(|_| text.to_owned()))?;
+        let parsed = named(array, &mut |text| cell::time(text).ok_or_else(|| text.to_owned()))?;
         return Ok(parsed.into_iter().map(|time| time.unwrap_or_else(|| Err(none()))).collect());
     }
     let wanted = "a time";

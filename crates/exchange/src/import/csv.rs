@@ -12,7 +12,7 @@ use csv::{Position, Reader, ReaderBuilder, StringRecord, Trim};
 use flate2::read::MultiGzDecoder;
 
 use super::{
-    At, Wanted, checked,
+    At, Wanted,
     layout::{Columns, Layout, Long, unknown_in},
 };
 use crate::{
@@ -54,7 +54,7 @@ impl CsvRows {
             return Ok(0);
         }
         let text = &self.record[self.time];
-        let time = text.parse().ok().and_then(checked).ok_or_else(|| self.at(self.time, Fault::no_time(text)))?;
+        let time = cell::time(text).ok_or_else(|| self.at(self.time, Fault::no_time(text)))?;
         match &self.columns {
             Columns::Wide(cells) => {
                 for (column, tag) in cells {

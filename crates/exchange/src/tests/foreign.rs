@@ -54,6 +54,17 @@ fn timestamps_of_every_unit_and_seconds_are_times() {
 }
 
 #[test]
+fn times_as_databases_write_them_are_times() {
+    let s = Timestamp::from_secs(1_581_168_647);
+    for text in
+        ["2020-02-08T13:30:47Z", "2020-02-08 13:30:47+00", "2020-02-08 13:30:47+00:00", "2020-02-08 14:30:47+01"]
+    {
+        let (samples, _) = imported(format!("timestamp,Flow\n{text},1\n").as_bytes(), &wanted()).unwrap();
+        assert_eq!(samples, [(0, Sample::good(s, 1.0))], "{text}");
+    }
+}
+
+#[test]
 fn numbers_of_every_kind_are_values() {
     let values: [(ArrayRef, [f64; 2]); 6] = [
         (Arc::new(Float32Array::from(vec![Some(0.5), None])), [0.5, f64::NAN]),
