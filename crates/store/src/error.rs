@@ -41,6 +41,18 @@ pub enum StoreError {
         /// The first migration that is not known here.
         migration: i64,
     },
+    /// There is nothing to read.
+    #[error("there is no store: {path} is not there; check `store.url`, or let `andon run` or `andon import` make it")]
+    NoStore {
+        /// The file that is missing.
+        path: PathBuf,
+    },
+    /// The file was written by an older version, and reading alone does not change it.
+    #[error("{path} was written by an older version; start `andon run` once, which brings it up to date")]
+    Older {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file's tables can't be brought up to date. Each migration is one transaction: the file is as it was.
     #[error("{path} can't be migrated: {source}; the file is unchanged, restore a backup or move it away")]
     Migrate {

@@ -59,6 +59,12 @@ impl DatabaseFile {
         }
     }
 
+    /// Whether a file has the tables of this version.
+    pub(crate) async fn is_up_to_date(&self, path: &Path) -> Result<bool, StoreError> {
+        let applied = applied_migrations(path).await.map_err(|source| opening(path, source))?;
+        Ok(self.migrations.iter().all(|migration| applied.contains(&migration.version)))
+    }
+
     /// Brings the tables up to date; each migration is one transaction.
     pub(crate) async fn migrate(&self, path: &Path) -> Result<(), StoreError> {
         let mut conn = self.options(path).connect().await.map_err(|source| opening(path, source))?;

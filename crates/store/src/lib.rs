@@ -13,6 +13,7 @@
 //! * [`block`] and `rollup`: samples in compressed columns, and what a block says of them unopened.
 //! * `names`, `rows`, `batch`, `tail`, `blocks`, `sealing`: how samples get there. A batch is a row of `tail` or rows of
 //!   `sample`; what is enough for a block is sealed, in one transaction that also deletes what it was made of.
+//! * [`walk`]: long histories of many tags, piece by piece.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
 //!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
@@ -40,6 +41,7 @@ pub mod store;
 mod tables;
 mod tail;
 pub mod url;
+pub mod walk;
 mod writer;
 
 #[cfg(test)]
@@ -55,4 +57,5 @@ pub use scores::ScorePoint;
 pub use series::SeriesQuery;
 pub use store::{Store, StoreStats};
 pub use url::{StoreUrl, StoreUrlError};
+pub use walk::{Histories, Walk};
 pub use writer::WriterStats;

@@ -8,6 +8,7 @@ mod queries;
 mod refusals;
 mod restart;
 mod sealing;
+mod walk;
 mod writing;
 
 use andon_plant::{

@@ -3,7 +3,9 @@
 mod browse;
 mod check;
 mod demo;
+mod export;
 mod fit;
+mod import;
 mod progress;
 mod replay;
 mod run;
@@ -31,6 +33,8 @@ enum Command {
     Fit(fit::Args),
     Score(score::Args),
     Replay(replay::Args),
+    Export(export::Args),
+    Import(import::Args),
     Simulate(simulate::Args),
 }
 
@@ -58,6 +62,8 @@ impl Cli {
                 Command::Fit(args) => fit::run(args),
                 Command::Score(args) => score::run(args),
                 Command::Replay(args) => replay::run(args).await,
+                Command::Export(args) => export::run(args).await,
+                Command::Import(args) => import::run(args).await,
                 Command::Simulate(args) => simulate::run(args).await,
             }
         });

@@ -5,11 +5,12 @@
 //!
 //! * Here: the trainings that were asked for, and where they stand.
 //! * [`trainer`]: the task that runs them; [`kept`]: what is left of one that was cut short, to go on with.
-//! * [`left_out`]: the history that is not normal operation.
+//! * [`span`]: the history that is trained on; [`left_out`]: what of it is not normal operation.
 //! * [`unheeded`]: what of the configuration only the next one will read.
 
 mod kept;
 mod left_out;
+mod span;
 mod trainer;
 mod unheeded;
 
@@ -67,7 +68,8 @@ pub enum JobState {
 pub struct Order {
     /// The asset.
     pub asset: AssetName,
-    /// The first instant of history to train on; seven days, or ten windows where those are longer, before its end where it is none.
+    /// The first instant of history to train on; seven days, or ten windows where those are longer, before its end where it is none,
+    /// and what ended before those where they hold too little.
     pub from: Option<Timestamp>,
     /// The first instant that is not trained on any more; the end of history where it is none.
     pub to: Option<Timestamp>,

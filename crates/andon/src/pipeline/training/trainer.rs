@@ -11,6 +11,7 @@ use super::{
     Job, JobState, Order,
     kept::{CutShort, Folder},
     left_out::left_out,
+    span::{enough, span},
     unheeded::{FittedWith, unheeded},
 };
 use crate::{
@@ -25,18 +26,10 @@ use crate::{
     },
 };
 
-/// Windows' worth of rows before an asset is trained by itself.
-const LEARN_WINDOWS: u32 = 10;
 /// How often assets without a model are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long after a failure an asset is tried again by itself.
 const AGAIN: Duration = Duration::from_secs(600);
-/// The newest history is not trained on, at least this much or a row of the grid: samples of it that other tags send are
-/// still on their way, and a training that a restart cuts short would go on with other data.
-const UNSETTLED: Duration = Duration::from_secs(1);
-/// At most this much history is trained on, or what an asset is trained by itself with where that is more.
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
-
 /// The training task.
 pub(in crate::pipeline) struct Trainer {
     pub(in crate::pipeline) hub: Hub,
@@ -99,8 +92,8 @@ impl Trainer {
             if card.model.is_some() || lately {
                 continue;
             }
-            let span = self.hub.store.span(&asset.name).await.ok().flatten();
-            if span.is_some_and(|(first, last)| last.since(first) >= enough(asset)) {
+            let stored = self.hub.store.span(&asset.name).await.ok().flatten();
+            if stored.is_some_and(|(first, last)| last.since(first) >= enough(asset)) {
                 return Some(self.hub.training.add(Order::whole(asset.name.clone())));
             }
         }
@@ -163,15 +156,13 @@ impl Trainer {
     /// The order with the span of history that is trained on, to the microsecond, and what is left out of it: the same after
     /// a restart.
     async fn settled(&self, order: &Order, asset: &AssetConfig) -> Result<Order, andon_store::StoreError> {
-        let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
-        let to = order.to.unwrap_or(newest.before(UNSETTLED.max(asset.grid)));
-        let from = order.from.unwrap_or(to.before(LONGEST.max(enough(asset))));
+        let span = span(&self.hub.store, order, asset, self.hub.clock.now()).await?;
         let without = match &order.without {
             Some(without) => without.clone(),
             None if order.everything => Vec::new(),
-            None => left_out(&self.hub, asset, &(from..to)).await?,
+            None => left_out(&self.hub, asset, &span).await?,
         };
-        Ok(Order { from: Some(from), to: Some(to), without: Some(without), ..order.clone() })
+        Ok(Order { from: Some(span.start), to: Some(span.end), without: Some(without), ..order.clone() })
     }
 
     fn tell_left_out(&self, order: &Order) {
@@ -243,11 +234,6 @@ impl Trainer {
         };
         self.hub.store.add_model(model).await.map_err(|e| e.to_string()).map(drop)
     }
-}
-
-/// The history that an asset is trained by itself with.
-fn enough(asset: &AssetConfig) -> Duration {
-    asset.grid * asset.window.rows as u32 * LEARN_WINDOWS
 }
 
 /// Gives the detector thread a model to judge with.
