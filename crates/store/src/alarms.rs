@@ -44,10 +44,7 @@ impl Store {
     /// If the database fails or a row is broken.
     pub async fn alarm(&self, id: AlarmId) -> Result<Option<(Alarm, Vec<JournalEntry>)>, StoreError> {
         // One transaction, so that the alarm and its journal are of one moment.
-        let mut conn = self.main_readers().begin().await?;
-        let Some(alarm) = rows::find(&mut conn, id).await? else { return Ok(None) };
-        let journal = rows::journal(&mut conn, id).await?;
-        Ok(Some((alarm, journal)))
+        whole(&mut *self.main_readers().begin().await?, id).await
     }
 
     /// Every alarm that is active or not acknowledged, oldest first: what a restart goes on with.
@@ -58,6 +55,16 @@ impl Store {
         let mut conn = self.main_readers().begin().await?;
         rows::open(&mut conn).await
     }
+}
+
+/// An alarm with its journal.
+pub(crate) async fn whole(
+    conn: &mut SqliteConnection,
+    id: AlarmId,
+) -> Result<Option<(Alarm, Vec<JournalEntry>)>, StoreError> {
+    let Some(alarm) = rows::find(&mut *conn, id).await? else { return Ok(None) };
+    let journal = rows::journal(conn, id).await?;
+    Ok(Some((alarm, journal)))
 }
 
 pub(crate) async fn insert(

@@ -25,6 +25,14 @@ pub enum StoreError {
         /// Why.
         source: sqlx::Error,
     },
+    /// A backup that was to be put back can't be moved into place.
+    #[error("the backup in {path} can't be moved into place: {reason}; mend that and start again")]
+    Restore {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The file is something else.
     #[error("{path} is not an SQLite database; move it away or change `store.url`")]
     NotADatabase {
@@ -64,6 +72,14 @@ pub enum StoreError {
     /// SQLite refused a statement.
     #[error("the database failed: {0}")]
     Database(sqlx::Error),
+    /// The disk is full or fails, and what could be done about it was of no use.
+    #[error("{path} can't be written: {reason}; make room on its disk, or see whether the disk fails")]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
     /// A row breaks an invariant.
     #[error("row {id} of table {table} is broken: {reason}; restore a backup, or delete the row")]
     BrokenRow {

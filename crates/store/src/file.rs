@@ -59,8 +59,8 @@ impl DatabaseFile {
         }
     }
 
-    /// Whether a file has the tables of this version.
-    pub(crate) async fn is_up_to_date(&self, path: &Path) -> Result<bool, StoreError> {
+    /// Whether the tables are up to date.
+    pub(crate) async fn is_current(&self, path: &Path) -> Result<bool, StoreError> {
         let applied = applied_migrations(path).await.map_err(|source| opening(path, source))?;
         Ok(self.migrations.iter().all(|migration| applied.contains(&migration.version)))
     }
@@ -73,21 +73,29 @@ impl DatabaseFile {
         Ok(conn.close().await?)
     }
 
-    /// The writer's connection.
-    pub(crate) async fn writer(&self, path: &Path) -> Result<SqliteConnection, StoreError> {
+    /// The writer's connection, which lets the file have so many pages at most.
+    pub(crate) async fn writer(&self, path: &Path, pages: Option<u32>) -> Result<SqliteConnection, StoreError> {
         // The file was made when it was migrated: one that has vanished since is an error, not a new empty one.
-        Ok(self.options(path).create_if_missing(false).busy_timeout(WRITER_BUSY).connect().await?)
+        let mut options = self.options(path).create_if_missing(false).busy_timeout(WRITER_BUSY);
+        if let Some(pages) = pages {
+            options = options.pragma("max_page_count", pages.to_string());
+        }
+        Ok(options.connect().await?)
     }
 
     /// A small pool that can only read. With a WAL it never waits for the writer, nor the writer for it.
     pub(crate) async fn readers(&self, path: &Path) -> Result<SqlitePool, StoreError> {
-        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
-        let options = options.row_buffer_size(READ_AHEAD);
         let pool = SqlitePoolOptions::new().max_connections(READERS);
-        Ok(pool.connect_with(options.disable_statement_logging()).await?)
+        Ok(pool.connect_with(self.reader(path)).await?)
     }
 
-    fn options(&self, path: &Path) -> SqliteConnectOptions {
+    /// A connection that can only read.
+    pub(crate) fn reader(&self, path: &Path) -> SqliteConnectOptions {
+        let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+        options.row_buffer_size(READ_AHEAD).disable_statement_logging()
+    }
+
+    pub(crate) fn options(&self, path: &Path) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

@@ -14,16 +14,21 @@
 //! * `names`, `rows`, `batch`, `tail`, `blocks`, `sealing`: how samples get there. A batch is a row of `tail` or rows of
 //!   `sample`; what is enough for a block is sealed, in one transaction that also deletes what it was made of.
 //! * [`walk`]: long histories of many tags, piece by piece.
+//! * [`space`], `shedding`: room on the disk, and what goes where there is none.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
+//!
+//! * [`backup`]: both files in one, and back. [`doctor`]: what is broken, and what is lost by it. [`vacuum`]: an old file made small.
 //!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
 //! one module, one variant in `tables` and a migration.
 
 pub mod alarms;
+pub mod backup;
 mod batch;
 pub mod block;
 mod blocks;
 mod bytes;
+pub mod doctor;
 pub mod error;
 pub mod expected;
 mod file;
@@ -36,11 +41,14 @@ pub mod samples;
 pub mod scores;
 mod sealing;
 pub mod series;
+mod shedding;
+pub mod space;
 pub mod state;
 pub mod store;
 mod tables;
 mod tail;
 pub mod url;
+pub mod vacuum;
 pub mod walk;
 mod writer;
 
@@ -48,14 +56,18 @@ mod writer;
 mod tests;
 
 pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, AlarmSpan, Cursor, CursorError, Page};
+pub use backup::{BackupError, BackupFile, BackupManifest, restore_backup, write_backup};
 pub use block::BlockError;
+pub use doctor::{Checkup, Finding, examine};
 pub use error::StoreError;
 pub use expected::ExpectedPoint;
 pub use models::{Model, ModelInfo, NewModel};
 pub use retention::{KeepSince, Pruned};
 pub use scores::ScorePoint;
 pub use series::SeriesQuery;
+pub use space::{KeepFree, SpaceReport, SpaceState};
 pub use store::{Store, StoreStats};
 pub use url::{StoreUrl, StoreUrlError};
+pub use vacuum::vacuum;
 pub use walk::{Histories, Walk};
 pub use writer::WriterStats;

@@ -130,6 +130,25 @@ pub(crate) async fn delete(conn: &mut SqliteConnection, tag: i64, (from, to): Sp
     Ok(())
 }
 
+/// Deletes the oldest rows of a tag that are older than `before_us`, about `most` at a time; how many.
+pub(crate) async fn delete_oldest(
+    conn: &mut SqliteConnection,
+    tag: i64,
+    before_us: i64,
+    most: i64,
+) -> Result<i64, StoreError> {
+    let deleted = sqlx::query!(
+        "delete from sample where tag_id = ?1 and time_us < coalesce(
+             (select time_us from sample where tag_id = ?1 and time_us < ?2 order by time_us limit 1 offset ?3), ?2)",
+        tag,
+        before_us,
+        most
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected() as i64)
+}
+
 /// How many rows a tag has now.
 pub(crate) async fn count(conn: &mut SqliteConnection, tag: i64) -> Result<Rows, StoreError> {
     let rows = sqlx::query_as!(

@@ -172,6 +172,8 @@ async fn seal_part(
         tracing::error!(part, seq, %error, "A batch of {TAGS_IN_PART} tags can't be read; it is kept in `broken_tail`.");
         tail::put_aside(&mut *conn, part, seq).await?;
     }
+    // First, so that the blocks find room in a full file too.
+    tail::forget(&mut *conn, part).await?;
     for (tag, samples) in tags {
         let samples = tail::in_order(samples);
         let has = tails.rows.get(&tag).copied().unwrap_or_default();
@@ -183,7 +185,6 @@ async fn seal_part(
             leave(&mut *conn, tag, broken).await?
         });
     }
-    tail::forget(conn, part).await?;
     Ok(left)
 }
 

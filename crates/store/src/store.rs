@@ -6,11 +6,13 @@ use sqlx::SqlitePool;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    backup,
     error::StoreError,
     file::{MAIN, SAMPLES},
+    space::{KeepFree, Space},
     tables::{MainWrite, SeriesWrite},
     url::StoreUrl,
-    writer::{Writer, WriterStats},
+    writer::{Limits, Writer, WriterStats},
 };
 
 /// A handle to an open store: cheap to clone, all clones are the same store.
@@ -25,6 +27,7 @@ struct Inner {
     series: Writer<SeriesWrite>,
     main_readers: SqlitePool,
     series_readers: SqlitePool,
+    space: Arc<Space>,
 }
 
 /// Sizes and counts for metrics.
@@ -34,6 +37,10 @@ pub struct StoreStats {
     pub main_bytes: u64,
     /// The size of `andon.samples.db` with its log, in bytes.
     pub samples_bytes: u64,
+    /// Samples deleted before their time since the store was opened, because the disk was full.
+    pub shed_samples: u64,
+    /// Rows of scores and expected values deleted before their time.
+    pub shed_scores: u64,
     /// The writer of alarms, models and state.
     pub main: WriterStats,
     /// The writer of samples and scores.
@@ -47,18 +54,40 @@ impl Store {
     /// If a file can't be opened, is not SQLite, or was written by a newer version. Both files are looked at before
     /// either is changed.
     pub async fn open(url: &StoreUrl, tasks: &TaskTracker) -> Result<Self, StoreError> {
+        Self::open_keeping(url, KeepFree::default(), tasks).await
+    }
+
+    /// The same, and says how much of the disk is to stay free; [`look_after_space`](Self::look_after_space) sees to it.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub async fn open_keeping(url: &StoreUrl, keep_free: KeepFree, tasks: &TaskTracker) -> Result<Self, StoreError> {
+        Self::open_limited(url, keep_free, None, tasks).await
+    }
+
+    /// The same, with at most so many pages in the file of samples.
+    pub(crate) async fn open_limited(
+        url: &StoreUrl,
+        keep_free: KeepFree,
+        pages: Option<u32>,
+        tasks: &TaskTracker,
+    ) -> Result<Self, StoreError> {
         let (main, samples) = (url.main_path(), url.samples_path());
         make_folder(main)?;
+        backup::finish_restore(url)
+            .map_err(|e| StoreError::Restore { path: main.with_extension("restore"), reason: e.to_string() })?;
+        let space = Space::of(main, keep_free);
         MAIN.inspect(main).await?;
         SAMPLES.inspect(&samples).await?;
         MAIN.migrate(main).await?;
         SAMPLES.migrate(&samples).await?;
         let inner = Inner {
             url: url.clone(),
-            main: Writer::start(&MAIN, main.to_owned(), tasks).await?,
-            series: Writer::start(&SAMPLES, samples.clone(), tasks).await?,
+            main: Writer::start(&MAIN, main.to_owned(), Limits { space: space.clone(), pages: None }, tasks).await?,
+            series: Writer::start(&SAMPLES, samples.clone(), Limits { space: space.clone(), pages }, tasks).await?,
             main_readers: MAIN.readers(main).await?,
             series_readers: SAMPLES.readers(&samples).await?,
+            space,
         };
         tracing::info!(store.url = %url, "The store is open.");
         Ok(Self { inner: Arc::new(inner) })
@@ -88,7 +117,10 @@ impl Store {
 
     /// Sizes and counts for metrics.
     pub fn stats(&self) -> StoreStats {
+        let shed = self.inner.space.shed();
         StoreStats {
+            shed_samples: shed.samples,
+            shed_scores: shed.scores,
             main_bytes: bytes(self.inner.url.main_path()),
             samples_bytes: bytes(&self.inner.url.samples_path()),
             main: self.inner.main.stats(),
@@ -102,6 +134,10 @@ impl Store {
 
     pub(crate) fn series(&self) -> &Writer<SeriesWrite> {
         &self.inner.series
+    }
+
+    pub(crate) fn space(&self) -> &Space {
+        &self.inner.space
     }
 
     pub(crate) fn main_readers(&self) -> &SqlitePool {
@@ -129,7 +165,7 @@ fn make_folder(file: &Path) -> Result<(), StoreError> {
 }
 
 /// The size of a database file and its write-ahead log.
-fn bytes(file: &Path) -> u64 {
+pub(crate) fn bytes(file: &Path) -> u64 {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());

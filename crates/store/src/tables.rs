@@ -11,6 +11,7 @@ use crate::{
     models::{self, NewModel},
     retention, scores,
     sealing::{self, Chore, Left},
+    shedding::{self, Shed},
     state,
     tail::{self, Memory, Wanted},
     writer::Write,
@@ -23,17 +24,22 @@ pub(crate) enum MainWrite {
     AddModel(NewModel),
     ActivateModel { asset: AssetName, version: i64 },
     PutState { key: String, json: String },
+    PruneAlarms { before: Timestamp },
 }
 
 impl Write for MainWrite {
     type Memory = ();
     type Chore = Infallible;
     type Done = Infallible;
-    /// An operator who acknowledges is told at once that the disk is full.
-    const WAITS_FOR_DISK: bool = false;
+    /// An operator who acknowledges is told that the disk fails.
+    const SHEDS: bool = false;
 
     fn rows(&self) -> usize {
         1
+    }
+
+    fn needs_room(&self) -> bool {
+        true
     }
 
     async fn apply(&self, conn: &mut SqliteConnection, _: &mut ()) -> Result<i64, StoreError> {
@@ -43,6 +49,7 @@ impl Write for MainWrite {
             MainWrite::AddModel(model) => models::insert(conn, model).await,
             MainWrite::ActivateModel { asset, version } => models::set_active(conn, asset, *version).await,
             MainWrite::PutState { key, json } => state::put(conn, key, json).await,
+            MainWrite::PruneAlarms { before } => retention::delete_alarms(conn, *before).await,
         }
     }
 
@@ -63,6 +70,14 @@ impl Write for MainWrite {
     }
 
     fn postpone(_: &mut ()) {}
+
+    async fn shed(_: &mut SqliteConnection) -> Result<Shed, StoreError> {
+        Ok(Shed::default())
+    }
+
+    async fn give_back(_: &mut SqliteConnection) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A change to samples or scores.
@@ -91,8 +106,8 @@ impl Write for SeriesWrite {
     type Memory = Memory;
     type Chore = Chore;
     type Done = Vec<Left>;
-    /// Samples queue up behind a full disk and are not lost by it: their callers wait.
-    const WAITS_FOR_DISK: bool = true;
+    /// On a full disk the newest samples are worth more than the oldest.
+    const SHEDS: bool = true;
 
     fn rows(&self) -> usize {
         match self {
@@ -102,6 +117,10 @@ impl Write for SeriesWrite {
             SeriesWrite::CutBlock { .. } => 1,
             SeriesWrite::PruneSamples { .. } | SeriesWrite::PruneScores { .. } => retention::CHUNK as usize,
         }
+    }
+
+    fn needs_room(&self) -> bool {
+        matches!(self, SeriesWrite::Samples(_) | SeriesWrite::Verdicts(_))
     }
 
     async fn apply(&self, conn: &mut SqliteConnection, memory: &mut Memory) -> Result<i64, StoreError> {
@@ -139,5 +158,13 @@ impl Write for SeriesWrite {
 
     fn postpone(memory: &mut Memory) {
         sealing::postpone(&mut memory.tails);
+    }
+
+    async fn shed(conn: &mut SqliteConnection) -> Result<Shed, StoreError> {
+        shedding::step(conn).await
+    }
+
+    async fn give_back(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        retention::shrink(conn).await.map(drop)
     }
 }

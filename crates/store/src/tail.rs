@@ -178,6 +178,14 @@ pub(crate) async fn logged(conn: &mut SqliteConnection, part: i64) -> Result<Log
     Ok(logged)
 }
 
+/// What is wrong with a batch, if anything is.
+pub(crate) async fn fault(conn: &mut SqliteConnection, part: i64, seq: i64) -> Result<Option<BlockError>, StoreError> {
+    let batch = sqlx::query_as!(Batch, "select seq, data from tail where part = ? and seq = ?", part, seq)
+        .fetch_one(conn)
+        .await?;
+    Ok(batch.samples(part, |_| true).err())
+}
+
 /// Moves a broken batch out of the way, so that it holds up no other. It stays in the file for whoever can make sense of it.
 pub(crate) async fn put_aside(conn: &mut SqliteConnection, part: i64, seq: i64) -> Result<(), StoreError> {
     sqlx::query!(

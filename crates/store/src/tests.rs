@@ -1,8 +1,11 @@
 //! The store as its callers see it, on files in a temporary folder.
 
 mod alarms;
+mod backup;
 mod blocks;
 mod crash;
+mod doctor;
+mod full;
 mod histories;
 mod queries;
 mod refusals;

@@ -42,7 +42,7 @@ impl Histories {
             return Err(StoreError::NoStore { path });
         }
         SAMPLES.inspect(&path).await?;
-        if !SAMPLES.is_up_to_date(&path).await? {
+        if !SAMPLES.is_current(&path).await? {
             return Err(StoreError::Older { path });
         }
         Ok(Self { readers: SAMPLES.readers(&path).await? })

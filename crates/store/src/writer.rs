@@ -2,8 +2,10 @@
 //!
 //! A batch is what waits in the queue when the writer is free: one command when it is idle, many when it is busy, so that
 //! the cost of a commit is shared exactly when that is needed. When the queue is full, callers wait for room
-//! (back-pressure). A busy database is waited for, and nothing that was queued is lost by it.
+//! (back-pressure). A busy database is waited for, and nothing that was queued is lost by it. On a full disk the writer makes
+//! room; where that is of no use and the queue is full too, the oldest of what waits is given up, so that nobody waits for ever.
 
+mod room;
 mod task;
 
 use std::{
@@ -19,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use self::task::Task;
-use crate::{error::StoreError, file::DatabaseFile};
+use crate::{error::StoreError, file::DatabaseFile, shedding::Shed, space::Space};
 
 /// Commands that may wait.
 const QUEUE: usize = 256;
@@ -32,11 +34,15 @@ pub(crate) trait Write: Send + Sync + 'static {
     type Chore: Copy + Send + Sync;
     /// What a chore leaves behind to be remembered.
     type Done: Send;
-    /// Whether a disk that fails or is full is waited for; otherwise the caller is told.
-    const WAITS_FOR_DISK: bool;
+    /// Whether the oldest history goes where the disk is full, and a disk that fails is waited for until the queue is full;
+    /// otherwise the caller is told.
+    const SHEDS: bool;
 
     /// Rows it writes, as a measure of its size.
     fn rows(&self) -> usize;
+
+    /// Whether room is made for it on a full disk. What deletes is refused instead: it must not wait for what it is to make.
+    fn needs_room(&self) -> bool;
 
     /// Makes the change. The number returned is the caller's answer: an id, a version or a count.
     fn apply(
@@ -66,6 +72,12 @@ pub(crate) trait Write: Send + Sync + 'static {
 
     /// Remembers that chores can't be done for now, because the database is held up.
     fn postpone(memory: &mut Self::Memory);
+
+    /// Deletes some of the oldest history; how much that was.
+    fn shed(conn: &mut SqliteConnection) -> impl Future<Output = Result<Shed, StoreError>> + Send;
+
+    /// Gives some free pages back to the disk.
+    fn give_back(conn: &mut SqliteConnection) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What a writer has done since it was started.
@@ -75,6 +87,7 @@ struct Counters {
     transactions: AtomicU64,
     retries: AtomicU64,
     refused: AtomicU64,
+    given_up: AtomicU64,
 }
 
 /// What the writer of one file has done since the store was opened.
@@ -92,6 +105,16 @@ pub struct WriterStats {
     pub retries: u64,
     /// Rows that SQLite refused for good; each time there was an error in the log.
     pub refused_rows: u64,
+    /// Rows given up, oldest first, because the disk was full or failed and the queue was full too.
+    pub given_up_rows: u64,
+}
+
+/// What a writer is bounded by.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) space: Arc<Space>,
+    /// Pages that the file may have; none for as many as the disk takes.
+    pub(crate) pages: Option<u32>,
 }
 
 struct Job<W> {
@@ -103,6 +126,7 @@ struct Job<W> {
 enum Command<W> {
     Write(Job<W>),
     Flush(oneshot::Sender<Result<(), StoreError>>),
+    Shed(oneshot::Sender<Result<Shed, StoreError>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -118,13 +142,16 @@ impl<W: Write> Writer<W> {
     pub(crate) async fn start(
         file: &'static DatabaseFile,
         path: PathBuf,
+        limits: Limits,
         tasks: &TaskTracker,
     ) -> Result<Self, StoreError> {
         let (queue, commands) = mpsc::channel(QUEUE);
         let counters = Arc::new(Counters::default());
-        let conn = Some(file.writer(&path).await?);
+        let Limits { space, pages } = limits;
+        let conn = Some(file.writer(&path, pages).await?);
         let memory = W::Memory::default();
-        let task = Task { file, path, conn, memory, commands, counters: counters.clone(), failed: None };
+        let (counted, given_up) = (counters.clone(), 0);
+        let task = Task { file, path, space, pages, conn, memory, commands, counters: counted, failed: None, given_up };
         tasks.spawn(task.run());
         Ok(Self { queue, counters })
     }
@@ -149,6 +176,13 @@ impl<W: Write> Writer<W> {
         flushed.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// Deletes some of the oldest history to make room; how much.
+    pub(crate) async fn shed(&self) -> Result<Shed, StoreError> {
+        let (done, shed) = oneshot::channel();
+        self.send(Command::Shed(done)).await?;
+        shed.await.map_err(|_| StoreError::Closed)?
+    }
+
     /// Commits what is queued and closes the connection. Closing twice is closing once.
     pub(crate) async fn close(&self) {
         let (done, closed) = oneshot::channel();
@@ -167,6 +201,7 @@ impl<W: Write> Writer<W> {
             transactions: of(&self.counters.transactions),
             retries: of(&self.counters.retries),
             refused_rows: of(&self.counters.refused),
+            given_up_rows: of(&self.counters.given_up),
         }
     }
 

@@ -15,6 +15,7 @@ mod origin;
 mod problem;
 mod sources;
 mod span;
+mod store;
 mod system;
 mod tags;
 mod threshold;
@@ -112,6 +113,7 @@ fn resources() -> OpenApiRouter<Api> {
                 .routes(routes!(alarms::acknowledge))
                 .routes(routes!(assessment::assess))
                 .routes(routes!(sources::list))
+                .routes(routes!(store::one))
                 .routes(routes!(live::live))
                 .routes(routes!(demo::list, demo::inject, demo::clear))
                 .routes(routes!(demo::clear_one))

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use axum::{Json, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 
-use super::{Api, problem::Problem};
+use super::{Api, problem::Problem, store};
 
 /// The process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "system", responses((status = 200, description = "`{status}`")))]
@@ -13,15 +13,16 @@ pub(super) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Every source is connected and the store answers.
+/// Every source is connected and the store answers; `store` says whether its disk has room (see `/api/v1/store`).
 #[utoipa::path(get, path = "/readyz", tag = "system",
-    responses((status = 200, description = "`{status}`"), (status = 503, body = Problem)))]
+    responses((status = 200, description = "`{status, store}`"), (status = 503, body = Problem)))]
 pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<Value>, Problem> {
     api.hub.store.open_alarms().await?;
     let away: Vec<String> =
         api.hub.board.sources().iter().filter(|s| !s.connected).map(|s| s.config.name.to_string()).collect();
     if away.is_empty() {
-        return Ok(Json(json!({ "status": "ready" })));
+        let room = api.hub.store.space_report().map(|space| space.state);
+        return Ok(Json(json!({ "status": "ready", "store": room })));
     }
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", format!("no connection to {}", away.join(", "))))
 }
@@ -42,6 +43,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> String {
         let up = if card.connected { 1.0 } else { 0.0 };
         metrics::gauge!("andon_source_connected", "source" => card.config.name.to_string()).set(up);
     }
+    store::measure(&api.hub.store);
     metrics::gauge!("andon_live_listeners").set(api.hub.live.listeners() as f64);
     metrics::counter!("andon_unjudged_batches_total").absolute(api.hub.unjudged.load(Ordering::Relaxed));
     api.metrics.render()

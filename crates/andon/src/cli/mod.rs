@@ -1,16 +1,21 @@
 //! The command line: one file a command.
 
+mod backup;
 mod browse;
 mod check;
 mod demo;
+mod doctor;
 mod export;
 mod fit;
 mod import;
 mod progress;
 mod replay;
+mod restore;
 mod run;
 mod score;
 mod simulate;
+mod vacuum;
+mod which;
 
 use std::process::ExitCode;
 
@@ -36,10 +41,14 @@ enum Command {
     Export(export::Args),
     Import(import::Args),
     Simulate(simulate::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Doctor(doctor::Args),
+    Vacuum(vacuum::Args),
 }
 
 impl Cli {
-    /// Runs the command: 0 where it did what it was asked, 2 with one message where it could not.
+    /// Runs the command: 0 where it did what it was asked, 1 where the doctor found something lost, 2 with one message where it could not.
     pub fn run(self) -> ExitCode {
         crate::telemetry::log();
         // The networks are small: handing their products from thread to thread takes longer than doing them.
@@ -54,7 +63,11 @@ impl Cli {
             }
         };
         let done = runtime.block_on(async {
-            match self.command {
+            let done = match self.command {
+                Command::Doctor(args) => return doctor::run(args).await,
+                Command::Backup(args) => backup::run(args).await,
+                Command::Restore(args) => restore::run(args).await,
+                Command::Vacuum(args) => vacuum::run(args).await,
                 Command::Demo(args) => demo::run(args).await,
                 Command::Run(args) => run::run(args).await,
                 Command::Check(args) => check::run(args).await,
@@ -65,12 +78,13 @@ impl Cli {
                 Command::Export(args) => export::run(args).await,
                 Command::Import(args) => import::run(args).await,
                 Command::Simulate(args) => simulate::run(args).await,
-            }
+            };
+            done.map(|()| ExitCode::SUCCESS)
         });
         // A thread that still trains must not keep the process.
         runtime.shutdown_timeout(std::time::Duration::from_millis(200));
         match done {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(e) => {
                 eprintln!("error: {}", said(&e));
                 ExitCode::from(2)

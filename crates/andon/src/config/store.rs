@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use andon_plant::Timestamp;
-use andon_store::{KeepSince, StoreUrl};
+use andon_store::{KeepFree, KeepSince, StoreUrl};
 use toml::de::DeValue;
 
 use super::{section::Section, value};
@@ -12,12 +12,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StoreConfig {
     /// Where it is, relative paths taken from the configuration file's folder.
     pub url: StoreUrl,
     /// How long things are kept.
     pub retention: Retention,
+    /// How much of the disk is to stay free; where it does not, the oldest samples and scores are deleted before their time.
+    pub keep_free: KeepFree,
 }
 
 /// How long histories are kept.
@@ -60,7 +62,7 @@ impl StoreConfig {
     /// The store in `folder` where nothing is said.
     pub(super) fn within(folder: &Path) -> Option<Self> {
         let url = StoreUrl::at(folder.join("andon.db")).ok()?;
-        Some(Self { url, retention: Retention::default() })
+        Some(Self { url, retention: Retention::default(), keep_free: KeepFree::default() })
     }
 
     pub(super) fn read(s: &mut Section<'_, '_>, folder: &Path) -> Option<Self> {
@@ -75,27 +77,24 @@ impl StoreConfig {
             None => default.map(|d| d.url),
         };
         let retention = s.table("retention", Retention::read).unwrap_or_default();
-        Some(Self { url: url?, retention })
+        let keep_free = s.optional("keep_free", value::parsed).unwrap_or_default();
+        Some(Self { url: url?, retention, keep_free })
     }
 }
 
 impl Retention {
     fn read(s: &mut Section<'_, '_>) -> Self {
         let default = Self::default();
-        let alarms = s.optional("alarms", keep);
-        if matches!(alarms, Some(Keep::For(_))) {
-            s.warn("alarms", " has no effect in this release: alarms and their journal are kept for good");
-        }
         Self {
             samples: s.optional("samples", keep).unwrap_or(default.samples),
             scores: s.optional("scores", keep).unwrap_or(default.scores),
-            alarms: alarms.unwrap_or(default.alarms),
+            alarms: s.optional("alarms", keep).unwrap_or(default.alarms),
         }
     }
 
     /// Since when histories are kept if it is `now`.
     pub fn since(&self, now: Timestamp) -> KeepSince {
-        KeepSince { samples: self.samples.since(now), scores: self.scores.since(now) }
+        KeepSince { samples: self.samples.since(now), scores: self.scores.since(now), alarms: self.alarms.since(now) }
     }
 }
 

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use andon_plant::{Tag, TagKind, TagName, Timestamp};
 use andon_scoring::{ThresholdSettings, thresholds::Strategy};
+use andon_store::KeepFree;
 use andon_ua_client::source::{Identity, ReadMode, Security};
 use insta::assert_snapshot;
 
@@ -415,9 +416,25 @@ fn a_seed_on_the_command_line_wins_and_a_mode_tag_must_be_a_column() {
 
 #[test]
 fn retention_counts_back_from_the_present() {
-    let c = config(&format!("[store]\nretention = {{ samples = \"1d\", scores = \"forever\" }}\n{LEAST}"));
+    let c =
+        config(&format!("[store]\nretention = {{ samples = \"1d\", scores = \"forever\", alarms = \"1h\" }}\n{LEAST}"));
     let since = c.store.retention.since(Timestamp::from_secs(86_400 + 60));
     assert_eq!((since.samples, since.scores), (Some(Timestamp::from_secs(60)), None));
+    assert_eq!(since.alarms, Some(Timestamp::from_secs(86_400 + 60 - 3_600)));
+}
+
+#[test]
+fn what_stays_free_on_the_disk_is_a_size_or_a_share() {
+    let kept = |value: &str| read(&format!("[store]\nkeep_free = {value}\n{LEAST}")).map(|c| c.0.store.keep_free);
+    assert_eq!(config(LEAST).store.keep_free, KeepFree::Unsaid);
+    assert_eq!(kept("\"2GB\"").unwrap(), KeepFree::Bytes(2_000_000_000));
+    assert_eq!(kept("\"5%\"").unwrap(), KeepFree::Share(0.05));
+    let faults = [kept("2"), kept("\"90%\""), kept("\"much\"")].map(Result::unwrap_err);
+    assert_snapshot!(faults.join("\n"), @r##"
+    andon.toml:2: store.keep_free = 2: expected a string in quotes, found a whole number
+    andon.toml:2: store.keep_free = "90%": must be from 0.1% to 50%
+    andon.toml:2: store.keep_free = "much": is not a size: write a number and a unit, such as "500MB", "2GB" or "5%"
+    "##);
 }
 
 #[test]

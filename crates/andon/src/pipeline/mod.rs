@@ -16,6 +16,7 @@ pub mod history;
 pub mod hub;
 pub mod ingest;
 pub mod instructions;
+mod keeping;
 pub mod live;
 pub mod maintenance;
 pub mod publish;

@@ -25,6 +25,7 @@ use super::{
     hub::{ALARM_QUEUE, Hub},
     ingest::{self, Ingest},
     instructions::{self, Instructions},
+    keeping,
     live::LiveFeed,
     publish,
     training::{StoredError, Trainer, Training, install, model_card, stored},
@@ -36,8 +37,6 @@ use crate::{
 
 /// How long a source's history may take at the start before monitoring begins without it.
 const HISTORY_PATIENCE: Duration = Duration::from_secs(30);
-/// How often old rows are dropped.
-const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 
 /// The running pipeline.
 pub struct Pipeline {
@@ -57,7 +56,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
     let config = Arc::new(config);
     check_given_models(&config)?;
     let lock = lock(&config.data_dir())?;
-    let store = Store::open(&config.store.url, &TaskTracker::new()).await?;
+    let store = Store::open_keeping(&config.store.url, config.store.keep_free, &TaskTracker::new()).await?;
     let (training, requests) = Training::new(clock.now());
     let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
     let (instruction_sender, instructions) = mpsc::channel(instructions::QUEUE);
@@ -91,7 +90,8 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
         lifecycle: lifecycle.clone(),
     };
     lifecycle.spawn(trainer.run(requests));
-    lifecycle.spawn(retain(hub.clone(), lifecycle.clone()));
+    lifecycle.spawn(keeping::retain(hub.clone(), lifecycle.token()));
+    lifecycle.spawn(keeping::look_after_space(hub.clone(), lifecycle.token()));
     lifecycle.spawn(start_sources(hub.clone(), ua.clone(), detection, lifecycle.clone()));
     Ok(Pipeline { hub, ua, lock })
 }
@@ -302,24 +302,4 @@ async fn refill(
     let give = move || detection.give(Input::Replay { asset, samples, published, learned });
     drop(lifecycle.spawn_blocking(give).await);
     Ok(())
-}
-
-/// Drops rows that are older than the configuration keeps them.
-async fn retain(hub: Hub, lifecycle: Lifecycle) {
-    let cancel = lifecycle.token();
-    let mut every = tokio::time::interval(RETENTION_EVERY);
-    loop {
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            _ = every.tick() => {}
-        }
-        let now = hub.clock.now();
-        match hub.store.prune(hub.config.store.retention.since(now)).await {
-            Ok(pruned) if pruned.samples + pruned.scores > 0 => {
-                tracing::info!(pruned.samples, pruned.scores, "old rows were dropped");
-            }
-            Ok(_) => {}
-            Err(e) => tracing::error!("old rows could not be dropped: {e}"),
-        }
-    }
 }

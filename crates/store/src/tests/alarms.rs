@@ -4,7 +4,7 @@ use andon_plant::Assessment;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{AlarmFilter, AlarmOrder, AlarmQuery};
+use crate::{AlarmFilter, AlarmOrder, AlarmQuery, KeepSince};
 
 #[tokio::test]
 async fn an_occurrence_is_followed_from_raised_to_acknowledged() {
@@ -187,4 +187,31 @@ proptest! {
         prop_assert!(ascending.is_sorted_by(|a, b| a < b), "{ascending:?}");
         prop_assert!(stood.iter().all(|row| seen.contains(row)));
     }
+}
+
+/// Only what is over, acknowledged, and both for long enough; its journal and contributions go with it.
+#[tokio::test]
+async fn retention_drops_old_alarms_and_never_an_open_one() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let over = |cleared, acknowledged| Alarm {
+        state: AlarmState { phase: Phase::Normal, acknowledged: true },
+        cleared_at: Some(at(cleared)),
+        acknowledged_at: Some(at(acknowledged)),
+        ..alarm(at(1))
+    };
+    let unseen = Alarm { state: AlarmState { phase: Phase::Normal, acknowledged: false }, ..over(2, 2) };
+    let falling = Alarm { state: AlarmState { phase: Phase::Falling(at(2)), acknowledged: true }, ..over(2, 2) };
+    let kept = [alarm(at(1)), unseen, falling, over(100, 2), over(2, 100)];
+    let mut ids = Vec::new();
+    for alarm in kept.into_iter().chain([over(2, 3), over(99, 99)]) {
+        ids.push(store.insert_alarm(alarm, vec![entry(at(1), Transition::Raised)]).await.unwrap().id);
+    }
+    let keep = KeepSince { alarms: Some(at(100)), ..KeepSince::default() };
+    assert_eq!(store.prune(keep).await.unwrap().alarms, 2);
+    for (n, id) in ids.into_iter().enumerate() {
+        assert_eq!(store.alarm(id).await.unwrap().is_some(), n < 5, "{n}");
+    }
+    assert_eq!(super::blocks::count_in(&folder, "andon.db", "select count(*) from journal").await, 5);
+    assert_eq!(super::blocks::count_in(&folder, "andon.db", "select count(*) from alarm_contribution").await, 5);
 }

@@ -51,7 +51,7 @@ pub(super) async fn take(store: &Store, model: &mut Model, step: &Step) {
         }
         Step::Seal => store.seal().await.unwrap(),
         Step::Prune(before) => {
-            let keep = KeepSince { samples: Some(Timestamp::from_micros(before)), scores: None };
+            let keep = KeepSince { samples: Some(Timestamp::from_micros(before)), scores: None, alarms: None };
             let pruned = store.prune(keep).await.unwrap();
             let had: usize = model.iter().map(BTreeMap::len).sum();
             model.iter_mut().for_each(|samples| samples.retain(|time, _| *time >= before));
@@ -186,8 +186,12 @@ async fn a_slow_tag_is_sealed_once_it_spans_a_day() {
 }
 
 pub(super) async fn count(folder: &TempDir, sql: &'static str) -> i64 {
+    count_in(folder, "andon.samples.db", sql).await
+}
+
+pub(super) async fn count_in(folder: &TempDir, file: &str, sql: &'static str) -> i64 {
     use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
-    let options = SqliteConnectOptions::new().filename(folder.path().join("andon.samples.db"));
+    let options = SqliteConnectOptions::new().filename(folder.path().join(file));
     let mut conn = options.connect().await.unwrap();
     let count = sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
     conn.close().await.unwrap();
@@ -220,7 +224,7 @@ async fn a_broken_block_is_named_and_the_others_are_read() {
     store.append_samples(vec![sample("Tag1", at(20_000), 2.0)]).await.unwrap();
     store.seal().await.unwrap();
     assert_eq!(store.latest_sample(&key("Tag1")).await.unwrap(), Some(Sample::good(at(20_000), 2.0)));
-    let kept = store.prune(KeepSince { samples: Some(at(12_288)), scores: None }).await.unwrap();
+    let kept = store.prune(KeepSince { samples: Some(at(12_288)), ..KeepSince::default() }).await.unwrap();
     assert_eq!(kept.samples, 2 * 12_288 + 100);
     assert_eq!(store.samples(&key("Tag0"), EVER.0, EVER.1, ALL).await.unwrap().len(), 7712);
 }

@@ -132,7 +132,7 @@ async fn pruning_deletes_what_is_older_and_nothing_else() {
         store.append_samples((0..6000).map(|s| sample(tag, at(s), 1.0)).collect()).await.unwrap();
     }
     store.append_scores((0..100).map(|s| verdict(at(s), 1.0, 2)).collect()).await.unwrap();
-    let keep = KeepSince { samples: Some(at(5500)), scores: Some(at(90)) };
+    let keep = KeepSince { samples: Some(at(5500)), scores: Some(at(90)), alarms: None };
     let pruned = store.prune(keep).await.unwrap();
     assert_eq!((pruned.samples, pruned.scores), (11_000, 270));
     assert_eq!(store.span(&asset()).await.unwrap(), Some((at(5500), at(5999))));

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::KeepSince;
 
-const PRUNED_TO_0: KeepSince = KeepSince { samples: Some(Timestamp::from_micros(0)), scores: None };
+const PRUNED_TO_0: KeepSince = KeepSince { samples: Some(Timestamp::from_micros(0)), scores: None, alarms: None };
 
 async fn read(store: &Store, tag: &str) -> Vec<Sample> {
     store.samples(&key(tag), EVER.0, EVER.1, ALL).await.unwrap()

@@ -1,7 +1,7 @@
 //! The task behind a writer's queue: batches, transactions, and chores in between.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -9,8 +9,8 @@ use std::{
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::mpsc;
 
-use super::{Command, Counters, Job, Write};
-use crate::{error::StoreError, file::DatabaseFile};
+use super::{Command, Counters, Job, Write, room::Trouble};
+use crate::{error::StoreError, file::DatabaseFile, space::Space};
 
 /// Rows in one transaction, so that none takes much longer than a fifth of a second.
 const BATCH_ROWS: usize = 20_000;
@@ -18,14 +18,12 @@ const RETRY: Duration = Duration::from_millis(100);
 /// Tries between two lines in the log.
 const SAY_EVERY: u64 = 100;
 
-/// SQLite's codes for a lock that another connection holds.
-const BUSY_OR_LOCKED: [i32; 2] = [5, 6];
-/// SQLite's codes for a disk that fails or is full.
-const DISK: [i32; 2] = [10, 13];
-
 pub(super) struct Task<W: Write> {
     pub(super) file: &'static DatabaseFile,
     pub(super) path: PathBuf,
+    pub(super) space: Arc<Space>,
+    /// Pages that the file may have.
+    pub(super) pages: Option<u32>,
     /// None after a failure: a fresh connection has no half-open transaction.
     pub(super) conn: Option<SqliteConnection>,
     pub(super) memory: W::Memory,
@@ -33,6 +31,8 @@ pub(super) struct Task<W: Write> {
     pub(super) counters: Arc<Counters>,
     /// The first queued change that was refused since the last flush.
     pub(super) failed: Option<StoreError>,
+    /// Rows given up since the disk took the last.
+    pub(super) given_up: u64,
 }
 
 impl<W: Write> Task<W> {
@@ -42,7 +42,13 @@ impl<W: Write> Task<W> {
         loop {
             let next = match held.take() {
                 Some(command) => Some(command),
-                None => self.commands.recv().await,
+                None => tokio::select! {
+                    command = self.commands.recv() => command,
+                    () = self.space.wanted.notified(), if W::SHEDS => {
+                        self.give_back().await;
+                        continue;
+                    }
+                },
             };
             match next {
                 Some(Command::Write(job)) => {
@@ -54,6 +60,9 @@ impl<W: Write> Task<W> {
                 }
                 Some(Command::Flush(done)) => {
                     done.send(self.failed.take().map_or(Ok(()), Err)).ok();
+                }
+                Some(Command::Shed(done)) => {
+                    done.send(self.shed().await).ok();
                 }
                 Some(Command::Close(done)) => {
                     self.commands.close();
@@ -94,18 +103,23 @@ impl<W: Write> Task<W> {
         (batch, None)
     }
 
-    /// Commits a batch; if it is refused, each of its changes by itself, so that one bad change spoils no other.
+    /// Commits a batch; if it is refused, each of its changes by itself, so that one bad change spoils no other. What the disk
+    /// does not take it takes of none of them.
     async fn write(&mut self, batch: Vec<Job<W>>) {
         let error = match self.commit(&batch).await {
             Ok(answers) => return answer(batch, answers),
             Err(error) => error,
         };
+        if let StoreError::Disk { reason, .. } = error {
+            return self.give_up(batch, &reason);
+        }
         match <[Job<W>; 1]>::try_from(batch) {
             Ok([job]) => self.refuse(job, error),
             Err(batch) => {
                 for job in batch {
                     match self.commit(std::slice::from_ref(&job)).await {
                         Ok(answers) => answer(vec![job], answers),
+                        Err(StoreError::Disk { reason, .. }) => self.give_up(vec![job], &reason),
                         Err(error) => self.refuse(job, error),
                     }
                 }
@@ -113,40 +127,42 @@ impl<W: Write> Task<W> {
         }
     }
 
-    /// One transaction, tried again for as long as it takes while the database is busy.
+    /// One transaction, tried again for as long as it takes while the database is busy, and on a full or failing disk until
+    /// there is no point in it.
     async fn commit(&mut self, batch: &[Job<W>]) -> Result<Vec<i64>, StoreError> {
         let mut tries = 0;
         loop {
-            match self.attempt(batch).await {
+            let error = match self.attempt(batch).await {
                 Ok(answers) => {
                     let rows: usize = batch.iter().map(|job| job.write.rows()).sum();
                     self.counters.rows.fetch_add(rows as u64, Ordering::Relaxed);
                     self.counters.transactions.fetch_add(1, Ordering::Relaxed);
+                    self.stored_again();
                     return Ok(answers);
                 }
-                Err(error) => {
-                    // What was rolled back must not be remembered, and a fresh connection has no half-open transaction.
-                    self.memory = W::Memory::default();
-                    self.conn = None;
-                    if !worth_waiting::<W>(&error) {
-                        return Err(error);
-                    }
-                    if tries % SAY_EVERY == 0 {
-                        tracing::warn!(file = self.file.name, %error, tries, "The database is held up; writes wait.");
-                    }
+                Err(error) => error,
+            };
+            // What was rolled back must not be remembered, and a fresh connection has no half-open transaction. After a flush
+            // that failed, nothing is known of what was written: all of it is written anew.
+            self.memory = W::Memory::default();
+            self.conn = None;
+            let Some(trouble) = Trouble::of(&error) else { return Err(error) };
+            if !self.makes_room(trouble, tries, batch).await {
+                if self.is_pointless(trouble, tries, batch) {
+                    return Err(StoreError::Disk { path: self.path.clone(), reason: error.to_string() });
                 }
+                if tries % SAY_EVERY == 0 {
+                    tracing::warn!(file = self.file.name, %error, tries, "The database is held up; writes wait.");
+                }
+                tokio::time::sleep(RETRY).await;
             }
             tries += 1;
             self.counters.retries.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(RETRY).await;
         }
     }
 
     async fn attempt(&mut self, batch: &[Job<W>]) -> Result<Vec<i64>, StoreError> {
-        let conn = match &mut self.conn {
-            Some(conn) => conn,
-            none => none.insert(self.file.writer(&self.path).await?),
-        };
+        let conn = connected(&mut self.conn, self.file, &self.path, self.pages).await?;
         // The write lock is taken at once: a lock asked for half-way could fail in a way that can't be waited for.
         let mut transaction = conn.begin_with("begin immediate").await?;
         let mut answers = Vec::with_capacity(batch.len());
@@ -170,7 +186,7 @@ impl<W: Write> Task<W> {
         let done = done.await;
         if let Err(error) = &done {
             self.conn = None;
-            if worth_waiting::<W>(error) {
+            if Trouble::of(error).is_some() {
                 self.counters.retries.fetch_add(1, Ordering::Relaxed);
                 W::postpone(&mut self.memory);
                 return false;
@@ -204,8 +220,15 @@ fn answer<W>(batch: Vec<Job<W>>, answers: Vec<i64>) {
     }
 }
 
-fn worth_waiting<W: Write>(error: &StoreError) -> bool {
-    error
-        .sqlite_code()
-        .is_some_and(|code| BUSY_OR_LOCKED.contains(&code) || (W::WAITS_FOR_DISK && DISK.contains(&code)))
+/// The writer's connection, a fresh one after a failure.
+pub(super) async fn connected<'c>(
+    conn: &'c mut Option<SqliteConnection>,
+    file: &DatabaseFile,
+    path: &Path,
+    pages: Option<u32>,
+) -> Result<&'c mut SqliteConnection, StoreError> {
+    match conn {
+        Some(conn) => Ok(conn),
+        none => Ok(none.insert(file.writer(path, pages).await?)),
+    }
 }
