@@ -1,0 +1,92 @@
+"""What a sample and a read cost while a store grows: ours to a thousand million samples, peers to ten million."""
+import statistics
+import sys
+
+import matplotlib
+import samples
+from contenders import CONTENDERS
+from contenders.andon import Andon
+from contenders.contender import BUCKETS, Missing
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plot  # noqa: E402: after the choice of what it draws with
+
+TAGS, STEP_US, HOUR_US = 64, 100_000, 3_600_000_000
+OURS = [10**6, 3 * 10**6, 10**7, 3 * 10**7, 10**8, 3 * 10**8, 10**9]
+PEERS = 10**7
+
+
+def measure(args, scratch):
+    sizes = [size // 10 for size in OURS[:4]] if args.quick else OURS
+    peers_to = PEERS // 10 if args.quick else PEERS
+    records = samples.by_tag(scratch / "growing", args.sets["skab"], sizes[0], TAGS, STEP_US)
+    found = {}
+    for kind in args.contenders:
+        try:
+            contender = kind()
+        except Missing as error:
+            print(f"{kind.NAME} is left out: {error}", file=sys.stderr)
+            continue
+        try:
+            found[kind.NAME] = ours(contender, records, sizes) if kind is Andon else theirs(contender, records, sizes, peers_to)
+        finally:
+            contender.close()
+    say(found)
+    draw(found, args.out / "growth.svg")
+    return found
+
+
+def ours(contender, records, sizes):
+    points = []
+    for said in contender.ask("grow", records.filename, 0, *sizes):
+        points.append({"samples": said["samples"], "insert_us": said["insert"]["seconds"] / said["added"] * 1e6,
+                       "insert_cpu_us": said["insert"]["cpu_seconds"] / said["added"] * 1e6,
+                       "trend_ms": statistics.median(said["trend"]["seconds"]) * 1e3,
+                       "hour_ms": statistics.median(said["hour"]["seconds"]) * 1e3, "bytes": said["bytes"] / said["samples"],
+                       "peak_mb": max(said["insert"]["peak_bytes"], said["reading"]["peak_bytes"]) / 1e6})
+    return points
+
+
+def theirs(contender, records, sizes, most):
+    """The records over and over, each time later by as long as they are, as `histories grow` plays them."""
+    length = len(records) // TAGS * STEP_US
+    begin, points, stored = samples.START_US, [], 0
+    for size in (size for size in sizes if size <= most):
+        before, wall, cpu = stored, 0.0, 0.0
+        while stored < size:
+            again = records.copy()
+            again["time_us"] += stored // len(records) * length
+            meter = contender.load(again)
+            stored, wall, cpu = stored + len(records), wall + meter.wall, cpu + meter.cpu
+        end = begin + stored // len(records) * length
+        trend, _ = contender.trends(0, (begin, end), 5)
+        hour, _ = contender.raws(0, (end - HOUR_US, end), 5)
+        added = stored - before
+        points.append({"samples": stored, "insert_us": wall / added * 1e6, "insert_cpu_us": cpu / added * 1e6,
+                       "trend_ms": statistics.median(trend) * 1e3, "hour_ms": statistics.median(hour) * 1e3})
+    return points
+
+
+def say(found):
+    print(f"\n### Growth: {TAGS} tags at 10 Hz, tag after tag, 26 minutes at a time\n")
+    print("| | samples | us a sample | of them processor | one tag to 1,000 points, ms | its last hour, ms | peak MB |\n|---|---|---|---|---|---|---|")
+    for name, points in found.items():
+        for p in points:
+            peak = f"{p['peak_mb']:.0f}" if "peak_mb" in p else ""
+            print(f"| {name} | {p['samples']:,} | {p['insert_us']:.3f} | {p['insert_cpu_us']:.3f} | {p['trend_ms']:.2f} | {p['hour_ms']:.2f} "
+                  f"| {peak} |", flush=True)
+
+
+def draw(found, file):
+    plot.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "andon", "font.size": 9})
+    figure, axes = plot.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+    for ax, key, title in zip(axes, ("insert_us", "trend_ms", "hour_ms"),
+                              ("a sample stored, µs", "one tag to 1,000 points, ms", "its last hour, ms")):
+        for name, points in found.items():
+            ax.loglog([p["samples"] for p in points], [p[key] for p in points], marker="o", markersize=3,
+                      linewidth=2.2 if name == CONTENDERS[0].NAME else 1, color="black" if name == CONTENDERS[0].NAME else None, label=name)
+        ax.set(title=title, xlabel="samples in the store")
+        ax.grid(alpha=0.3)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(found), frameon=False)
+    figure.savefig(file, metadata={"Date": None})
+    plot.close(figure)
