@@ -64,8 +64,13 @@ def microseconds(text):
 
 def recordings(data, simulated):
     """The sets by name: what is given in DATA, and the simulated plant."""
-    sets = {name: sorted((data / name).glob("*/*.csv.gz"), key=before) for name in ("skab", "smd", "tep")}
+    sets = {name: distinct(sorted((data / name).glob("*/*.csv.gz"), key=before)) for name in ("skab", "smd", "tep")}
     return {name: Recording(files) for name, files in sets.items()} | {"simulator": Recording([simulated])}
+
+
+def distinct(files):
+    """Each content once: series of one set may share a training part."""
+    return list({gzip.decompress(file.read_bytes()): file for file in reversed(files)}.values())[::-1]
 
 
 def before(file):
