@@ -1,36 +1,27 @@
 """What a sample and a read cost while a store grows: ours to a thousand million samples, peers to ten million."""
+import contextlib
 import statistics
-import sys
 
 import matplotlib
 import samples
-from contenders import CONTENDERS
 from contenders.andon import Andon
-from contenders.contender import BUCKETS, Missing
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plot  # noqa: E402: after the choice of what it draws with
 
 TAGS, STEP_US, HOUR_US = 64, 100_000, 3_600_000_000
-OURS = [10**6, 3 * 10**6, 10**7, 3 * 10**7, 10**8, 3 * 10**8, 10**9]
-PEERS = 10**7
+# In millions.
+OURS, PEERS = (1, 3, 10, 30, 100, 300, 1_000), 10
 
 
 def measure(args, scratch):
-    sizes = [size // 10 for size in OURS[:4]] if args.quick else OURS
-    peers_to = PEERS // 10 if args.quick else PEERS
-    records = samples.by_tag(scratch / "growing", args.sets["skab"], sizes[0], TAGS, STEP_US)
+    records = samples.by_tag(scratch / "growing", args.sets["skab"], 100_000 if args.quick else 1_000_000, TAGS, STEP_US)
+    sizes = [len(records) * times for times in (OURS[:4] if args.quick else OURS)]
+    peers_to = len(records) * PEERS
     found = {}
     for kind in args.contenders:
-        try:
-            contender = kind()
-        except Missing as error:
-            print(f"{kind.NAME} is left out: {error}", file=sys.stderr)
-            continue
-        try:
+        with contextlib.closing(kind()) as contender:
             found[kind.NAME] = ours(contender, records, sizes) if kind is Andon else theirs(contender, records, sizes, peers_to)
-        finally:
-            contender.close()
     say(found)
     draw(found, args.out / "growth.svg")
     return found
@@ -50,7 +41,7 @@ def ours(contender, records, sizes):
 def theirs(contender, records, sizes, most):
     """The records over and over, each time later by as long as they are, as `histories grow` plays them."""
     length = len(records) // TAGS * STEP_US
-    begin, points, stored = samples.START_US, [], 0
+    points, stored = [], 0
     for size in (size for size in sizes if size <= most):
         before, wall, cpu = stored, 0.0, 0.0
         while stored < size:
@@ -58,8 +49,8 @@ def theirs(contender, records, sizes, most):
             again["time_us"] += stored // len(records) * length
             meter = contender.load(again)
             stored, wall, cpu = stored + len(records), wall + meter.wall, cpu + meter.cpu
-        end = begin + stored // len(records) * length
-        trend, _ = contender.trends(0, (begin, end), 5)
+        end = samples.START_US + stored // len(records) * length
+        trend, _ = contender.trends(0, (samples.START_US, end), 5)
         hour, _ = contender.raws(0, (end - HOUR_US, end), 5)
         added = stored - before
         points.append({"samples": stored, "insert_us": wall / added * 1e6, "insert_cpu_us": cpu / added * 1e6,
@@ -69,12 +60,13 @@ def theirs(contender, records, sizes, most):
 
 def say(found):
     print(f"\n### Growth: {TAGS} tags at 10 Hz, tag after tag, 26 minutes at a time\n")
-    print("| | samples | us a sample | of them processor | one tag to 1,000 points, ms | its last hour, ms | peak MB |\n|---|---|---|---|---|---|---|")
+    print("| | samples | us a sample | of them processor | one tag to 1,000 points, ms | its last hour, ms | peak MB |")
+    print("|---|---|---|---|---|---|---|")
     for name, points in found.items():
         for p in points:
             peak = f"{p['peak_mb']:.0f}" if "peak_mb" in p else ""
-            print(f"| {name} | {p['samples']:,} | {p['insert_us']:.3f} | {p['insert_cpu_us']:.3f} | {p['trend_ms']:.2f} | {p['hour_ms']:.2f} "
-                  f"| {peak} |", flush=True)
+            print(f"| {name} | {p['samples']:,} | {p['insert_us']:.3f} | {p['insert_cpu_us']:.3f} | {p['trend_ms']:.2f} "
+                  f"| {p['hour_ms']:.2f} | {peak} |", flush=True)
 
 
 def draw(found, file):
@@ -83,8 +75,8 @@ def draw(found, file):
     for ax, key, title in zip(axes, ("insert_us", "trend_ms", "hour_ms"),
                               ("a sample stored, µs", "one tag to 1,000 points, ms", "its last hour, ms")):
         for name, points in found.items():
-            ax.loglog([p["samples"] for p in points], [p[key] for p in points], marker="o", markersize=3,
-                      linewidth=2.2 if name == CONTENDERS[0].NAME else 1, color="black" if name == CONTENDERS[0].NAME else None, label=name)
+            bold = {"linewidth": 2.2, "color": "black"} if name == Andon.NAME else {"linewidth": 1}
+            ax.loglog([p["samples"] for p in points], [p[key] for p in points], marker="o", markersize=3, label=name, **bold)
         ax.set(title=title, xlabel="samples in the store")
         ax.grid(alpha=0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(found), frameon=False)

@@ -1,14 +1,15 @@
 """How long our store takes to open after kill -9, with as many rows of blocks as 50 GB have.
 
-The rows are written with SQL and their data is eight bytes instead of about 5,500: what opening could depend on is how many there are.
+The rows are written with SQL and their data is eight bytes instead of about 5,500: opening could depend on how many there are.
 """
+import contextlib
+import os
+import signal
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
-import os
-import signal
 
 import samples
 from contenders.andon import Andon
@@ -20,8 +21,8 @@ BLOCK_US = 400_000_000
 def measure(args, scratch):
     blocks = 100_000 if args.quick else BLOCKS
     records = samples.by_time(scratch / "scans", args.sets["skab"], 600)
-    store, found = Andon(), []
-    try:
+    found = []
+    with contextlib.closing(Andon()) as store:
         store.load(samples.by_tag(scratch / "few", args.sets["skab"], 847 * 10, samples.TAGS))
         fill(store.folder / "andon.samples.db", blocks)
         for _ in range(max(3, args.rounds)):
@@ -29,8 +30,6 @@ def measure(args, scratch):
             [said] = store.ask("open", 0)
             found.append({**said, "log_bytes": log_bytes})
         size = store.bytes()
-    finally:
-        store.close()
     opened = statistics.median(one["open"]["seconds"] for one in found)
     first = statistics.median(one["first_read"]["seconds"] for one in found)
     peak = max(one["first_read"]["peak_bytes"] for one in found)
@@ -48,10 +47,11 @@ def fill(file, blocks):
     each, first_id = -(-blocks // tags), conn.execute("select coalesce(max(id), 0) + 1 from block_data").fetchone()[0]
     conn.execute("insert into block_data with recursive n(i) as (select 0 union all select i + 1 from n where i + 1 < ?)"
                  " select ? + i, zeroblob(8) from n", (each * tags, first_id))
-    conn.execute("insert into block (tag_id, first_us, last_us, count, data_id, min_us, min_status, min, max_us, max_status, max, first,"
-                 " last, sum, usable, good) with recursive n(i) as (select 0 union all select i + 1 from n where i + 1 < ?)"
-                 " select tag.id, ?2 + i * ?3, ?2 + i * ?3 + ?3 - 1, 4096, ?4 + (tag.id - 1) * ?1 + i, ?2 + i * ?3, 0, 1.5, ?2 + i * ?3 + 9, 0,"
-                 " 2.5, 1.75, 2.25, 8192.5, 4096, 4096 from tag, n order by tag.id, i",
+    conn.execute("insert into block (tag_id, first_us, last_us, count, data_id, min_us, min_status, min, max_us, max_status, max,"
+                 " first, last, sum, usable, good)"
+                 " with recursive n(i) as (select 0 union all select i + 1 from n where i + 1 < ?1)"
+                 " select tag.id, ?2 + i * ?3, ?2 + i * ?3 + ?3 - 1, 4096, ?4 + (tag.id - 1) * ?1 + i, ?2 + i * ?3, 0, 1.5,"
+                 " ?2 + i * ?3 + 9, 0, 2.5, 1.75, 2.25, 8192.5, 4096, 4096 from tag, n order by tag.id, i",
                  (each, samples.START_US - each * BLOCK_US, BLOCK_US, first_id))
     conn.commit()
     conn.close()

@@ -3,6 +3,7 @@
 A record is 24 bytes: time in microseconds, value, number of the tag, OPC UA status code. A recording is repeated until there is
 enough of it, each time one step of its last decimal higher, so that no compressor finds the repetition.
 """
+import copy
 import csv
 import datetime
 import gzip
@@ -44,6 +45,12 @@ class Recording:
         """The times of the first rows of the recording played over and over."""
         place, round_us = np.arange(rows), self.times[-1] + np.median(np.diff(self.times)).astype("i8")
         return START_US + self.times[place % len(self.times)] + place // len(self.times) * round_us
+
+    def first(self):
+        """Its first tag alone."""
+        one = copy.copy(self)
+        one.values, one.decimals = self.values[:, :1], self.decimals[:1]
+        return one
 
     @property
     def tags(self):

@@ -68,12 +68,13 @@ class Victoria(Server):
     def trend(self, tag, begin, end, width):
         """Lowest, highest and mean of each step; its cache of answers is left out, or nothing would be read."""
         step = f"{width // 1000}ms"
-        said = self.ask("GET", "/api/v1/query_range", query=f'rollup(value{{tag="{tag}"}}[{step}])', start=(begin + width) / 1e6,
-                        end=end / 1e6, step=step, nocache=1)
+        said = self.ask("GET", "/api/v1/query_range", query=f'rollup(value{{tag="{tag}"}}[{step}])',
+                        start=(begin + width) / 1e6, end=end / 1e6, step=step, nocache=1)
         return json.loads(said)["data"]["result"][0]["values"]
 
     def raw(self, tag, begin, end):
-        said = self.ask("GET", "/api/v1/export", **{"match[]": f'value{{tag="{tag}"}}', "start": begin / 1e6, "end": end / 1e6})
+        said = self.ask("GET", "/api/v1/export", start=begin / 1e6, end=(end - 1_000) / 1e6,
+                        **{"match[]": f'value{{tag="{tag}"}}'})
         return [time for one in said.splitlines() for time in json.loads(one)["timestamps"]]
 
 
