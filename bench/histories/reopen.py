@@ -30,12 +30,12 @@ def measure(args, scratch):
             [said] = store.ask("open", 0)
             found.append({**said, "log_bytes": log_bytes})
         size = store.bytes()
-    opened = statistics.median(one["open"]["seconds"] for one in found)
-    first = statistics.median(one["first_read"]["seconds"] for one in found)
-    peak = max(one["first_read"]["peak_bytes"] for one in found)
-    print(f"\n### Opened after kill -9\n\nWith {blocks:,} rows of blocks (a file of {size / 1e9:.2f} GB) and a log of "
-          f"{max(one['log_bytes'] for one in found) / 1e6:.1f} MB: open in {opened * 1e3:.0f} ms, the newest sample of a tag read after "
-          f"{first * 1e3:.0f} ms, {peak / 1e6:.0f} MB resident at most; {len(found)} kills, medians.", flush=True)
+    opened, first = (statistics.median(one[key]["seconds"] for one in found) * 1e3 for key in ("open", "first_read"))
+    peak = max(one["first_read"]["peak_bytes"] for one in found) / 1e6
+    log = max(one["log_bytes"] for one in found) / 1e6
+    print(f"\n### Opened after kill -9\n\nWith {blocks:,} rows of blocks (a file of {size / 1e9:.2f} GB) and a log of {log:.1f} MB: open in "
+          f"{opened:.0f} ms, the newest sample of a tag read after {first:.0f} ms, {peak:.0f} MB resident at most; "
+          f"{len(found)} kills, medians.", flush=True)
     return {"blocks": blocks, "bytes": size, "kills": found}
 
 

@@ -181,7 +181,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args.out.mkdir(parents=True, exist_ok=True)
     cpu = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    print(f"{os.cpu_count()} cores of an {cpu}, {platform.system()} {platform.release()}; {args.rounds} interleaved rounds, medians.")
+    machine = f"{os.cpu_count()} cores of an {cpu}, {platform.system()} {platform.release()}"
+    print(f"{machine}; {args.rounds} interleaved rounds, medians.")
     results = {}
     with tempfile.TemporaryDirectory(prefix="histories-") as scratch:
         scratch = pathlib.Path(scratch)

@@ -42,6 +42,7 @@ async fn a_file_with_larger_pages_is_used_as_it_is() {
     // The header's bytes 16 and 17, big-endian (<https://sqlite.org/fileformat.html#page_size>).
     let page = |folder: &TempDir| std::fs::read(folder.path().join("andon.samples.db")).unwrap()[16..18].to_vec();
     let (new, old) = (folder(), folder());
+    std::fs::write(old.path().join("andon.samples.db"), []).unwrap();
     meddle(&old, "andon.samples.db", "create table andon_was_here (x)").await;
     for (folder, bytes) in [(&new, [0x08, 0x00]), (&old, [0x10, 0x00])] {
         let store = open(folder).await;
