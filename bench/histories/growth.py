@@ -1,6 +1,7 @@
 """What a sample and a read cost while a store grows: ours to a thousand million samples, peers to ten million."""
 import contextlib
 import statistics
+import sys
 
 import matplotlib
 import samples
@@ -20,6 +21,7 @@ def measure(args, scratch):
     peers_to = len(records) * PEERS
     found = {}
     for kind in args.contenders:
+        print(f"growth: {kind.NAME}", file=sys.stderr)
         with contextlib.closing(kind()) as contender:
             found[kind.NAME] = ours(contender, records, sizes) if kind is Andon else theirs(contender, records, sizes, peers_to)
     say(found)

@@ -60,6 +60,7 @@ def each(args, rounds, work):
     found = {}
     for round in range(rounds):
         for kind in args.contenders:
+            print(f"{work.__qualname__.partition('.')[0]}, round {round + 1} of {rounds}: {kind.NAME}", file=sys.stderr)
             with contextlib.closing(kind()) as contender:
                 found.setdefault(kind, []).append(work(contender, round))
     return found
@@ -147,6 +148,7 @@ def reads(args, scratch):
     with contextlib.ExitStack() as stack:
         ready = [stack.enter_context(contextlib.closing(kind())) for kind in args.contenders]
         for contender in ready:
+            print(f"reads: filling {contender.NAME}", file=sys.stderr)
             contender.load(records)
             contender.tidy()
         for _ in range(args.rounds):
