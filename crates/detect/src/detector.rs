@@ -8,7 +8,6 @@ use andon_scoring::{DriftState, TagLimits};
 
 use crate::{
     artifact::{Artifact, Manifest},
-    fit::is_judgeable,
     judge::{Arrival, Judge, Learned, Subject},
 };
 
@@ -132,7 +131,7 @@ impl Detector {
         let time = self.windower.next_row(watermark)?.time;
         let window = self.windower.window();
         let verdict = match (window, self.judge.as_mut()) {
-            (Some(window), Some(judge)) if is_judgeable(&window, judge.mode_tag) => {
+            (Some(window), Some(judge)) if judge.can_judge(&window) => {
                 let subject = Subject { asset: &self.asset, tags: &self.tags, settings: &self.settings };
                 judge.verdict(&subject, &window, Arrival { late, held: self.held }).map(Some)
             }
@@ -150,11 +149,8 @@ impl Detector {
     pub fn assess(&mut self, said: Assessment) {
         let Some(judge) = &mut self.judge else { return };
         match said {
-            Assessment::Real => judge.learned.threshold.assess_real(),
-            Assessment::Nuisance => {
-                judge.learned.threshold.assess_normal();
-                judge.learned.drift.settled();
-            }
+            Assessment::Real => judge.assess_real(),
+            Assessment::Nuisance => judge.assess_normal(),
         }
     }
 

@@ -8,7 +8,10 @@ use andon_plant::{
     reconstruct::{Expectation, ReconstructError},
     verdict::Mode,
 };
-use andon_scoring::{Drift, Followed, Judgement, Row, Scorer, Threshold, ThresholdRow, thresholds::Hold};
+use andon_scoring::{
+    Drift, Followed, Judgement, Row, Scorer, Threshold, ThresholdRow,
+    thresholds::{Hold, Lore},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -31,6 +34,16 @@ pub struct Learned {
     pub drift: Drift,
     /// Where the alarm stands.
     pub alarm: AlarmState,
+    /// What it was before what an alarm shows was called normal, as long as that goes on.
+    #[serde(default)]
+    before: Option<Box<Before>>,
+}
+
+/// What is gone back to once what was called normal turns out to be real.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Before {
+    threshold: Lore,
+    followed: Followed,
 }
 
 /// Whose window it is.
@@ -56,7 +69,9 @@ pub(crate) struct Judge {
     scorer: Scorer,
     pub(crate) learned: Learned,
     evidence: Evidence,
-    pub(crate) mode_tag: Option<usize>,
+    mode_tag: Option<usize>,
+    /// Which tags stood still in training: nothing was learned of them, and they say nothing.
+    still: Vec<bool>,
     /// Rows and time between two windows, and the time of the last one.
     stride: usize,
     step: Duration,
@@ -67,6 +82,8 @@ impl Judge {
     pub(crate) fn new(artifact: Artifact) -> Self {
         let Artifact { manifest, model, companions } = artifact;
         let models = std::iter::once(model).chain(companions).map(|m| Box::new(m) as Box<dyn Reconstruct>).collect();
+        let constant = |tag: &Tag| manifest.model.normalisation.constant().any(|still| *still == tag.name);
+        let still = manifest.tags.iter().map(constant).collect();
         let mode_tag = manifest.mode_tag.as_ref().and_then(|name| manifest.tags.iter().position(|t| t.name == *name));
         let window = manifest.window();
         let version = manifest.version();
@@ -74,8 +91,14 @@ impl Judge {
         let step = window.grid * stride as u32;
         let (scorer, evidence) = (manifest.scorer, Evidence::new(manifest.habits, step));
         let (threshold, followed, alarm) = (manifest.threshold, scorer.followed(), AlarmState::default());
-        let learned = Learned { version, threshold, followed, drift: Drift::new(manifest.drift), alarm };
-        Self { models, scorer, learned, evidence, mode_tag, stride, step, last: None }
+        let learned = Learned { version, threshold, followed, drift: Drift::new(manifest.drift), alarm, before: None };
+        Self { models, scorer, learned, evidence, mode_tag, still, stride, step, last: None }
+    }
+
+    /// Whether a window can be judged: every cell has a number, and in the newest row one that says something was measured.
+    pub(crate) fn can_judge(&self, window: &Window) -> bool {
+        let measured = usable(window, self.mode_tag);
+        window.is_complete() && measured.iter().zip(&self.still).any(|(measured, still)| *measured && !still)
     }
 
     pub(crate) fn learned(&self) -> Learned {
@@ -85,8 +108,37 @@ impl Judge {
     /// Back to as it was fitted.
     pub(crate) fn revert(&mut self) {
         self.learned.threshold.revert();
+        self.learned.before = None;
         self.learned.drift = self.learned.drift.anew();
         self.scorer.forget();
+    }
+
+    /// What goes on is normal: it may be learned from, and what was known before is remembered.
+    pub(crate) fn assess_normal(&mut self) {
+        self.learned.threshold.assess_normal();
+        self.learned.drift.settled();
+        self.remember();
+    }
+
+    /// What goes on is not normal, whatever was said of it or nobody said: what it has taught is taken back.
+    pub(crate) fn assess_real(&mut self) {
+        let (threshold, followed) = self.learned.before.take().map(|b| (b.threshold, b.followed)).unzip();
+        self.learned.threshold.assess_real(threshold);
+        if let Some(followed) = followed {
+            self.scorer.restore(followed);
+        }
+    }
+
+    /// Keeps what is known where from now on the unusual teaches too, until that ends.
+    fn remember(&mut self) {
+        let Learned { threshold, before, .. } = &mut self.learned;
+        match threshold.learns_everything() {
+            false => *before = None,
+            true if before.is_none() => {
+                *before = Some(Box::new(Before { threshold: threshold.lore(), followed: self.scorer.followed() }));
+            }
+            true => {}
+        }
     }
 
     pub(crate) fn restore(&mut self, learned: Learned) {
@@ -158,6 +210,7 @@ impl Judge {
         };
         let row = ThresholdRow { time, score: said.score, mode: said.place, transition, hold };
         let threshold = self.learned.threshold.observe(&row);
+        self.remember();
         let input = Input::Level { time, level: said.score, threshold };
         self.learned.alarm = step(&settings.alarm, self.learned.alarm, input).0;
         if !self.learned.threshold.is_frozen() && (hold == Hold::Alarm || said.score < threshold) {
@@ -232,7 +285,7 @@ fn status(window: &Window, mode: &Mode) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use andon_model::NetworkKind;
-    use andon_plant::{Sample, TagName};
+    use andon_plant::{Assessment, Sample, TagName};
     use andon_scoring::ScorerSettings;
 
     use super::*;
@@ -298,6 +351,25 @@ mod tests {
         detector.revert();
         let reverted = residual(&mut detector, 4_200..4_230, 0.25);
         assert!(reverted > 0.1, "{reverted}");
+    }
+
+    #[test]
+    fn what_was_learned_of_a_nuisance_that_is_real_after_all_is_taken_back() {
+        let mut detector = detector();
+        residual(&mut detector, 3_000..3_100, 0.0);
+        residual(&mut detector, 3_100..3_160, 9.0);
+        assert!(detector.alarm_active());
+        let before = detector.learned().unwrap();
+        let lore = |learned: &Learned| (learned.threshold.lore(), learned.followed.clone());
+        detector.assess(Assessment::Nuisance);
+        residual(&mut detector, 3_160..3_400, 9.0);
+        let taught = detector.learned().unwrap();
+        assert!(lore(&taught) != lore(&before) && detector.alarm_active());
+        detector.restore(serde_json::from_str(&serde_json::to_string(&taught).unwrap()).unwrap());
+        detector.assess(Assessment::Real);
+        assert_eq!(lore(&detector.learned().unwrap()), lore(&before));
+        residual(&mut detector, 3_400..3_500, 9.0);
+        assert_eq!(lore(&detector.learned().unwrap()), lore(&before));
     }
 
     #[test]

@@ -45,7 +45,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Page};
+pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, AlarmSpan, Cursor, CursorError, Page};
 pub use block::BlockError;
 pub use error::StoreError;
 pub use expected::ExpectedPoint;

@@ -166,7 +166,7 @@ mod tests {
         post /api/v1/alarms/{id}/acknowledge: comment
         post /api/v1/alarms/{id}/assessment: assessment, comment
         post /api/v1/assets/{asset}/maintenance: reason, until
-        post /api/v1/assets/{asset}/training: begin_with, from, to
+        post /api/v1/assets/{asset}/training: begin_with, everything, from, to
         "##);
     }
 }

@@ -16,7 +16,7 @@ use super::{
     alarms::Message,
     detection::{Detection, Input},
     hub::{Hub, InstructionError},
-    maintenance::{Maintenance, Plan},
+    maintenance::{self, Maintenance, Plan},
     publish,
 };
 use crate::lifecycle::Lifecycle;
@@ -61,6 +61,10 @@ impl Instructions {
         let plan = Plan::restored(&hub.store, hub.config.assets.iter().map(|a| &a.name)).await?;
         let mut restored = Self { hub, ua, detection, lifecycle, plan };
         restored.look().await;
+        // One that ended while nobody looked.
+        for card in restored.hub.board.assets().iter().filter(|card| card.maintenance.is_none()) {
+            restored.note(&card.config.name, false).await;
+        }
         Ok(restored)
     }
 
@@ -128,9 +132,16 @@ impl Instructions {
         let hold = due.is_some();
         self.hub.board.update(asset, |card| card.maintenance = due);
         if hold != held {
+            self.note(asset, hold).await;
             self.give(Input::Hold { asset: asset.clone(), held: hold }).await;
         }
         publish::state(&self.hub, &self.ua, asset);
+    }
+
+    async fn note(&self, asset: &AssetName, held: bool) {
+        if let Err(e) = maintenance::note(&self.hub.store, asset, self.hub.present(asset), held).await {
+            tracing::error!(%asset, "a maintenance could not be written down, and will be trained on: {e}");
+        }
     }
 
     async fn revert(&self, asset: AssetName, by: &str) -> Result<(), InstructionError> {
@@ -198,6 +209,25 @@ mod tests {
         bench.clock.advance(Duration::from_secs(60));
         after.look().await;
         assert_eq!(state(&bench).0, AssetState::NoData);
+    }
+
+    #[tokio::test]
+    async fn when_an_asset_was_under_maintenance_is_written_down() {
+        let bench = bench().await;
+        let now = bench.hub.clock.now();
+        let until = now.after(Duration::from_secs(60));
+        let order = Maintenance::ordered(until, "belt".to_owned(), "ann");
+        let mut before = task(&bench).await;
+        before.maintain(&mixer(), Some(order), "ann").await.unwrap();
+        before.look().await;
+        let served = maintenance::history(&bench.hub.store, &mixer()).await.unwrap();
+        assert_eq!(served, [(now, None)]);
+        // It ends while nobody looks.
+        bench.clock.advance(Duration::from_secs(90));
+        bench.hub.board.update("Mixer", |card| card.maintenance = None);
+        task(&bench).await;
+        let served = maintenance::history(&bench.hub.store, &mixer()).await.unwrap();
+        assert_eq!(served, [(now, Some(now.after(Duration::from_secs(90))))]);
     }
 
     #[tokio::test]

@@ -85,9 +85,8 @@ impl Freeze {
         let (next, change) = match (self.state, hold) {
             (State::Free, Hold::Alarm) => (State::Frozen, Change::Frozen),
             (State::Frozen, Hold::Alarm) if self.held >= limits.longest => (State::Lapsed, Change::Lapsed),
-            (State::Frozen, Hold::None | Hold::Maintenance) => (State::Free, Change::Released),
-            // What was called normal before a maintenance is normal after it.
-            (State::Normal, Hold::None) => (State::Free, Change::Released),
+            // A maintenance ends nothing: what is said of an alarm before it or in it holds after it.
+            (State::Frozen | State::Normal, Hold::None) => (State::Free, Change::Released),
             (State::Lapsed, Hold::None) if self.held.is_zero() => (State::Free, Change::Released),
             _ => return None,
         };
@@ -105,6 +104,11 @@ impl Freeze {
         }
     }
 
+    /// Whether what holds is taken for normal.
+    pub(super) fn is_normal(&self) -> bool {
+        matches!(self.state, State::Normal | State::Lapsed)
+    }
+
     /// An operator says that what the alarm shows is normal; what has changed by it.
     pub(super) fn assess_normal(&mut self) -> Option<Change> {
         let frozen = self.state == State::Frozen;
@@ -116,7 +120,7 @@ impl Freeze {
 
     /// What an operator called normal, or nobody called anything, is no longer taken for it; what has changed by it.
     pub(super) fn no_longer_normal(&mut self) -> Option<Change> {
-        let taught = matches!(self.state, State::Normal | State::Lapsed);
+        let taught = self.is_normal();
         if taught {
             (self.state, self.held) = (State::Frozen, Duration::ZERO);
         }

@@ -329,7 +329,7 @@ fn settings_are_read_as_they_are_written() {
 fn a_setting_out_of_its_range_is_named_with_its_value_and_its_range() {
     let error = |json: &str| serde_json::from_str::<ThresholdSettings>(json).unwrap().check().unwrap_err().to_string();
     for (json, message) in [
-        (r#"{"score": 40}"#, "threshold.score is 40; it must be from 0 to 16"),
+        (r#"{"score": 40}"#, "threshold.score is 40; it must be from 0.1 to 16"),
         (r#"{"floor": -1}"#, "threshold.floor is -1; it must be from 0 to 16"),
         (r#"{"cap": 1.5}"#, "threshold.cap is 1.5; it must be from threshold.floor to 16"),
         (r#"{"reach": 17}"#, "threshold.reach is 17; it must be from 0 to 16"),

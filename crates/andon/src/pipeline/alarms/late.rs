@@ -10,6 +10,7 @@ use super::{
     Alarms,
     occurrence::{NEW, Occurrence},
 };
+use crate::pipeline::maintenance;
 
 /// Said with each line of the journal.
 const COMMENT: &str = "judged after its time";
@@ -52,10 +53,10 @@ impl Late {
 }
 
 impl Alarms {
-    /// Takes a late row. What an open alarm or maintenance covers is not written down again.
+    /// Takes a late row. What an open alarm covers is not written down again.
     pub(super) async fn judge_late(&mut self, verdict: &Verdict) {
         let Some(card) = self.hub.board.asset(&verdict.asset) else { return };
-        let covered = card.maintenance.is_some() || self.is_active(&verdict.asset, &Condition::Score);
+        let covered = self.is_active(&verdict.asset, &Condition::Score);
         let level = if covered { f64::NEG_INFINITY } else { verdict.score };
         let seen = Verdict { score: level, ..verdict.clone() };
         let ended = self.late.entry(verdict.asset.clone()).or_default().see(&card.config.alarm, &seen);
@@ -72,9 +73,15 @@ impl Alarms {
         }
     }
 
-    /// Writes down an alarm that is over. It is not annunciated: nobody can do anything about it any more.
+    /// Writes down an alarm that is over, unless it came under the maintenance of its time. It is not annunciated: nobody can do
+    /// anything about it any more.
     async fn journal(&self, asset: &AssetName, ended: Activation, until: Timestamp) {
         let Some(card) = self.hub.board.asset(asset) else { return };
+        match maintenance::history(&self.hub.store, asset).await {
+            Ok(served) if served.iter().any(|span| maintenance::holds(span, ended.from)) => return,
+            Ok(_) => {}
+            Err(e) => tracing::error!(%asset, "whether there was a maintenance could not be read: {e}"),
+        }
         let said = Occurrence::of_verdict(&card.config, &ended.worst, None);
         let alarm = said.raise(&card.config, Condition::Score, AlarmState::default(), None, ended.from);
         let alarm = Alarm { cleared_at: Some(until), ..alarm };

@@ -3,15 +3,17 @@
 //! It steps [`andon_plant::alarm`] with verdicts, source losses and acknowledgements. A transition is written to the
 //! store before anybody is told of it. It waits for the main database only, never for a model or a busy historian.
 //!
-//! * Here: the task and its conditions. `occurrence`: what an alarm says. `late`: rows that came after their time.
+//! * Here: the task. `point`: one condition and its occurrences. `occurrence`: what an alarm says. `late`: rows that came
+//!   after their time.
 //! * `trouble`: sources that are away, and models that do not judge or no longer fit.
 //! * `operator`: what people do with an alarm.
 
 mod late;
 mod occurrence;
 mod operator;
+mod point;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod trouble;
 
 use std::{
@@ -21,8 +23,7 @@ use std::{
 };
 
 use andon_plant::{
-    Alarm, AlarmId, AlarmState, Assessment, AssetName, Condition, JournalEntry, SourceName, TagKey, TagName, Timestamp,
-    Verdict,
+    Alarm, AlarmId, AlarmState, Assessment, AssetName, Condition, JournalEntry, SourceName, TagKey, Timestamp, Verdict,
     alarm::{AlarmSettings, Input, Transition, step},
 };
 use andon_scoring::DriftState;
@@ -38,6 +39,7 @@ use super::{
 use crate::config::AssetConfig;
 use late::Late;
 use occurrence::{NEW, Occurrence};
+use point::Point;
 
 /// What the alarm task is told.
 pub(super) enum Message {
@@ -66,16 +68,6 @@ pub struct Said {
     pub comment: Option<String>,
 }
 
-/// One condition of one asset.
-#[derive(Default)]
-struct Point {
-    state: AlarmState,
-    /// The occurrence that is open.
-    alarm: Option<Alarm>,
-    /// The tags that have led it since it was last raised.
-    led: HashSet<TagName>,
-}
-
 /// The alarm task.
 pub(super) struct Alarms {
     hub: Hub,
@@ -97,9 +89,7 @@ impl Alarms {
     pub(super) fn restored(hub: Hub, ua: UaServer, open: Vec<Alarm>) -> Self {
         let mut points: HashMap<_, Point> = HashMap::new();
         for alarm in open {
-            let key = (alarm.asset.clone(), alarm.condition.clone());
-            let led = alarm.contributions.first().map(|c| c.tag.clone()).into_iter().collect();
-            points.insert(key, Point { state: alarm.state, alarm: Some(alarm), led });
+            points.entry((alarm.asset.clone(), alarm.condition.clone())).or_default().restore(alarm);
         }
         let (lost, heard, unjudged, grouped, late) = Default::default();
         let mut alarms = Self { hub, ua, points, lost, heard, unjudged, grouped, late };
@@ -107,7 +97,7 @@ impl Alarms {
         for asset in assets {
             alarms.count(&asset);
         }
-        let open: Vec<Alarm> = alarms.points.values().filter_map(|p| p.alarm.clone()).collect();
+        let open: Vec<Alarm> = alarms.points.values().filter_map(Point::current).collect();
         open.iter().for_each(|alarm| alarms.mirror(alarm));
         alarms
     }
@@ -174,7 +164,7 @@ impl Alarms {
     async fn worsen(&mut self, occurrence: Occurrence, verdict: &Verdict) {
         let key = (verdict.asset.clone(), Condition::Score);
         let Some(point) = self.points.get(&key).filter(|point| point.state.active()) else { return };
-        let Some(before) = point.alarm.clone().map(|alarm| Alarm { state: point.state, ..alarm }) else { return };
+        let Some(before) = point.current() else { return };
         let normal = before.assessment == Some(Assessment::Nuisance);
         let Some(alarm) = occurrence.worsen(before, &point.led) else { return };
         let no_longer_normal = normal && alarm.assessment.is_none();
@@ -208,20 +198,26 @@ impl Alarms {
         time: Timestamp,
         describe: impl FnOnce(&AssetConfig) -> Occurrence,
     ) {
-        let point = self.points.entry((asset.name.clone(), condition.clone())).or_default();
+        let key = (asset.name.clone(), condition.clone());
+        let point = self.points.entry(key.clone()).or_default();
         let (state, transition) = step(settings, point.state, input);
-        let before = (std::mem::replace(&mut point.state, state), point.alarm.clone());
-        let Some(transition) = transition else { return };
-        let alarm = match (transition, point.alarm.take()) {
-            (Transition::Raised, open) => describe(asset).raise(asset, condition, state, open, time),
-            (_, Some(open)) => Alarm { state, cleared_at: Some(time), ..open },
-            (_, None) => return,
+        let Some(transition) = transition else { return point.state = state };
+        let before = point.clone();
+        let alarm = match transition {
+            Transition::Raised => {
+                let said = describe(asset);
+                let open = point.goes_on(said.leader());
+                Some(said.raise(asset, condition, state, open, time))
+            }
+            _ => point.alarm.take().map(|open| Alarm { state, cleared_at: Some(time), ..open }),
         };
-        let key = (asset.name.clone(), alarm.condition.clone());
-        let line = JournalEntry { alarm: alarm.id, time, transition, by: None, comment: None };
+        point.state = state;
+        let Some(alarm) = alarm else { return };
+        let comment = (transition == Transition::Raised).then(|| alarm.message.clone());
+        let line = JournalEntry { alarm: alarm.id, time, transition, by: None, comment };
         if let Err(e) = self.record(key.clone(), alarm, line).await {
             tracing::error!(asset = %asset.name, "an alarm could not be written, it is tried again with the next row: {e}");
-            (self.points.entry(key.clone()).or_default().state, self.points.entry(key).or_default().alarm) = before;
+            self.points.insert(key, before);
         }
     }
 
@@ -237,14 +233,9 @@ impl Alarms {
         tracing::info!(alarm = alarm.id.0, asset = %alarm.asset, severity = alarm.severity, "{} {}: {}",
             alarm.condition, transition.as_str(), alarm.message);
         metrics::counter!("andon_alarm_transitions_total", "transition" => transition.as_str()).increment(1);
-        let point = self.points.entry(key).or_default();
-        point.state = alarm.state;
-        point.alarm = alarm.state.open().then(|| alarm.clone());
-        if transition == Transition::Raised {
-            point.led.clear();
+        if self.points.entry(key).or_default().take(&alarm, transition) {
+            self.mirror(&alarm);
         }
-        point.led.extend(alarm.contributions.first().map(|c| c.tag.clone()));
-        self.mirror(&alarm);
         self.count(&alarm.asset);
         self.hub.live.send(LiveEvent::Alarm(Arc::new(alarm.clone())));
         publish::state(&self.hub, &self.ua, &alarm.asset);
@@ -280,7 +271,7 @@ impl Alarms {
     }
 
     fn count(&self, asset: &AssetName) {
-        let open = self.points.iter().filter(|((a, _), p)| a == asset && p.alarm.is_some()).count();
+        let open = self.points.iter().filter(|((a, _), _)| a == asset).map(|(_, point)| point.open().count()).sum();
         self.hub.board.update(asset, |card| card.open_alarms = open);
     }
 }

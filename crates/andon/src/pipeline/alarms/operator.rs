@@ -41,16 +41,12 @@ impl Alarms {
 
     /// Writes `comment` into the journal of every open alarm of an asset.
     pub(super) async fn note(&mut self, asset: &AssetName, by: Option<String>, comment: &str) {
-        let ids: Vec<AlarmId> = self
-            .points
-            .iter()
-            .filter(|((a, _), _)| a == asset)
-            .filter_map(|(_, p)| Some(p.alarm.as_ref()?.id))
-            .collect();
-        for id in ids {
-            let Some((key, alarm)) = self.open(id) else { continue };
+        let of_asset = self.points.iter().filter(|((a, _), _)| a == asset);
+        let open: Vec<_> = of_asset.flat_map(|(key, point)| point.open().map(|alarm| (key.clone(), alarm))).collect();
+        for (key, alarm) in open {
             let (time, transition, comment) = (self.hub.clock.now(), Transition::Commented, Some(comment.to_owned()));
-            let line = JournalEntry { alarm: id, time, transition, by: by.clone(), comment };
+            let (id, by) = (alarm.id, by.clone());
+            let line = JournalEntry { alarm: id, time, transition, by, comment };
             if let Err(e) = self.record(key, alarm, line).await {
                 tracing::error!(alarm = id.0, "a note could not be written into the journal: {e}");
             }
@@ -60,8 +56,8 @@ impl Alarms {
     /// An open alarm as it stands, and whose it is.
     fn open(&self, id: AlarmId) -> Option<((AssetName, Condition), Alarm)> {
         self.points.iter().find_map(|(key, point)| {
-            let alarm = point.alarm.as_ref().filter(|alarm| alarm.id == id)?;
-            Some((key.clone(), Alarm { state: point.state, ..alarm.clone() }))
+            let alarm = point.open().find(|alarm| alarm.id == id)?;
+            Some((key.clone(), alarm))
         })
     }
 

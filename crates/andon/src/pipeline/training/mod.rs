@@ -5,14 +5,17 @@
 //!
 //! * Here: the trainings that were asked for, and where they stand.
 //! * [`trainer`]: the task that runs them; [`kept`]: what is left of one that was cut short, to go on with.
+//! * [`left_out`]: the history that is not normal operation.
 //! * [`unheeded`]: what of the configuration only the next one will read.
 
 mod kept;
+mod left_out;
 mod trainer;
 mod unheeded;
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -27,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::TrainingCard;
 
+pub use left_out::Span;
 pub(super) use trainer::{StoredError, Trainer, install, model_card, stored};
 
 /// Requests that wait.
@@ -68,6 +72,36 @@ pub struct Order {
     pub to: Option<Timestamp>,
     /// The asset whose model training begins with, if it does not begin from scratch.
     pub begin_with: Option<AssetName>,
+    /// Times in alarm and under maintenance are trained on like any other.
+    #[serde(default)]
+    pub everything: bool,
+    /// What of the span is left out; known once it runs.
+    #[serde(default)]
+    pub without: Vec<Span>,
+}
+
+impl Order {
+    /// A training on all there is.
+    pub fn whole(asset: AssetName) -> Self {
+        Self { asset, from: None, to: None, begin_with: None, everything: false, without: Vec::new() }
+    }
+
+    /// The pieces of its span that are trained on, once its span is known.
+    fn kept(&self) -> Vec<Range<Timestamp>> {
+        let (from, to) = self.from.zip(self.to).unwrap_or_default();
+        left_out::kept(&(from..to), &self.without)
+    }
+
+    /// Why it failed, and what of history it did not look at.
+    fn explain(&self, reason: String) -> String {
+        match self.without.len() {
+            0 => reason,
+            spans => format!(
+                "{reason} ({spans} spans in alarm or under maintenance were left out: assess as a nuisance what was normal, \
+                 or order the training with `everything`)"
+            ),
+        }
+    }
 }
 
 /// One training.

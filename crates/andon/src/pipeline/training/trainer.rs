@@ -1,11 +1,6 @@
 //! The task that trains.
 
-use std::{
-    collections::BTreeMap,
-    ops::{ControlFlow, Range},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, time::Duration};
 
 use andon_detect::{Artifact, ArtifactError, FitSettings, Stream, fit};
 use andon_plant::{AssetName, Tag, TagName, Timestamp};
@@ -15,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Job, JobState, Order,
     kept::{CutShort, Folder},
+    left_out::left_out,
     unheeded::{FittedWith, unheeded},
 };
 use crate::{
@@ -105,8 +101,7 @@ impl Trainer {
             }
             let span = self.hub.store.span(&asset.name).await.ok().flatten();
             if span.is_some_and(|(first, last)| last.since(first) >= enough(asset)) {
-                let asset = asset.name.clone();
-                return Some(self.hub.training.add(Order { asset, from: None, to: None, begin_with: None }));
+                return Some(self.hub.training.add(Order::whole(asset.name.clone())));
             }
         }
         None
@@ -116,15 +111,16 @@ impl Trainer {
         let asset = &job.order.asset;
         let Some(card) = self.hub.board.asset(asset) else { return Err("there is no such asset".into()) };
         tracing::info!(%asset, "training begins");
-        let span = self.span(&job.order, &card.config).await.map_err(|e| e.to_string())?;
-        folder.keep(job.id, &Order { from: Some(span.start), to: Some(span.end), ..job.order.clone() });
+        let order = self.settled(&job.order, &card.config).await.map_err(|e| e.to_string())?;
+        folder.keep(job.id, &order);
+        self.hub.training.set(job.id, |job| job.order = order.clone());
         let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
         let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
         (settings.limits, settings.shift) = (card.config.limits(), self.hub.config.plant.shift());
         settings.checkpoint = Some(folder.checkpoint());
-        settings.begin_with = self.begin_with(&job.order).await?.map(|artifact| artifact.model.into());
-        let stream = history::stream(&self.hub.store, &card.config, span.start, span.end).await;
-        let artifact = self.fit(job, (stream.map_err(|e| e.to_string())?, tags), settings).await?;
+        settings.begin_with = self.begin_with(&order).await?.map(|artifact| artifact.model.into());
+        let stream = history::stream(&self.hub.store, &card.config, &order.kept()).await.map_err(|e| e.to_string())?;
+        let artifact = self.fit(job, (stream, tags), settings).await.map_err(|e| order.explain(e))?;
         if !self.hub.training.close(job.id) {
             return Err("it was cancelled".into());
         }
@@ -163,12 +159,15 @@ impl Trainer {
         self.hub.live.send(LiveEvent::Asset(job.order.asset.clone()));
     }
 
-    /// The span of history that is trained on, its end not in it: given to the microsecond, so that it is the same after a
-    /// restart.
-    async fn span(&self, order: &Order, asset: &AssetConfig) -> Result<Range<Timestamp>, andon_store::StoreError> {
+    /// The order with the span of history that is trained on, to the microsecond, and what is left out of it: the same after
+    /// a restart.
+    async fn settled(&self, order: &Order, asset: &AssetConfig) -> Result<Order, andon_store::StoreError> {
         let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
         let to = order.to.unwrap_or(newest.before(UNSETTLED.max(asset.grid)));
-        Ok(order.from.unwrap_or(to.before(LONGEST.max(enough(asset))))..to)
+        let from = order.from.unwrap_or(to.before(LONGEST.max(enough(asset))));
+        let settled = order.everything || !order.without.is_empty();
+        let without = if settled { order.without.clone() } else { left_out(&self.hub, asset, &(from..to)).await? };
+        Ok(Order { from: Some(from), to: Some(to), without, ..order.clone() })
     }
 
     /// The model that training begins with.

@@ -57,7 +57,6 @@ fn maintenance_teaches_nothing_however_long_and_no_alarm_lapses_by_it_or_by_a_ga
     let before = everywhere(&t);
     teach(&mut t, 0..3000, |n| held(n, 3.0));
     teach(&mut t, 3000..20_000, |n| ThresholdRow { hold: Hold::Maintenance, ..row(n, 3.0) });
-    t.assess_normal();
     assert!(t.is_frozen() && everywhere(&t) == before);
     teach(&mut t, 20_000..20_400, |n| held(n, 3.0));
     assert!(t.is_frozen(), "3,400 s of an alarm");
@@ -107,19 +106,43 @@ fn what_is_real_after_all_teaches_no_more() {
     t.assess_normal();
     teach(&mut t, 1..2000, |n| held(n, 4.0));
     let taught = everywhere(&t);
-    t.assess_real();
+    t.assess_real(None);
     teach(&mut t, 2000..4000, |n| held(n, 4.5));
     assert!(t.is_frozen() && everywhere(&t) == taught);
     assert_eq!(t.journal().last().map(|e| e.why), Some(Change::Frozen));
 }
 
 #[test]
-fn what_was_called_normal_before_a_maintenance_is_normal_after_it() {
-    let mut t = fit(&settings(Strategy::Ewma));
-    t.observe(&held(0, 4.0));
-    t.assess_normal();
-    teach(&mut t, 1..100, |n| ThresholdRow { hold: Hold::Maintenance, ..row(n, 4.0) });
-    assert!(t.is_frozen());
-    teach(&mut t, 100..110, |n| held(n, 4.0));
-    assert!(!t.is_frozen());
+fn what_was_taught_by_what_is_real_after_all_is_taken_back() {
+    for strategy in adaptive() {
+        let mut t = fit(&settings(strategy));
+        observe(&mut t, normal(6).take(500));
+        t.observe(&held(500, 4.0));
+        let (before, lore) = (everywhere(&t), t.lore());
+        t.assess_normal();
+        assert!(t.learns_everything());
+        teach(&mut t, 501..2500, |n| held(n, 4.0));
+        assert_ne!(everywhere(&t), before, "{strategy:?}");
+        t.assess_real(Some(lore));
+        assert_eq!(everywhere(&t), before, "{strategy:?}");
+        assert!(t.is_frozen() && !t.learns_everything());
+        assert_eq!(t.journal().last().map(|e| e.why), Some(Change::TakenBack));
+    }
+}
+
+#[test]
+fn what_is_called_normal_before_a_maintenance_or_in_it_is_normal_after_it() {
+    for assessed_after in [0, 50] {
+        let mut t = fit(&settings(Strategy::Ewma));
+        t.observe(&held(0, 4.0));
+        for n in 1..100 {
+            if n == assessed_after + 1 {
+                t.assess_normal();
+            }
+            t.observe(&ThresholdRow { hold: Hold::Maintenance, ..row(n, 4.0) });
+        }
+        assert!(t.is_frozen());
+        teach(&mut t, 100..110, |n| held(n, 4.0));
+        assert!(!t.is_frozen());
+    }
 }
