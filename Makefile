@@ -26,5 +26,6 @@ histories: ## What a history costs beside other stores, as Markdown. DATA=FOLDER
 detection: ## How well the models detect, as Markdown. DATA=FOLDER; ARGS="--only var multiscale" for a part.
 	@scripts/detection.sh $(ARGS)
 
-drill: ## The engine's tests under valgrind.
+drill: ## The engine's tests under valgrind, and the store on a disk that fails and loses its power 200 times.
 	@scripts/valgrind.sh
+	@ANDON_DRILL_ROUNDS=$${ANDON_DRILL_ROUNDS:-200} cargo test -p andon-store --test drill -- --nocapture

@@ -1,0 +1,88 @@
+//! Stores samples, raises and acknowledges alarms and seals for ever, whatever fails, and says what it is about to do and what
+//! the store has done: the drill (`tests/drill.rs`) makes its disk fail and cuts its power, and looks for everything it said.
+//!
+//! Usage: `drill_loop PATH/andon.db FIRST`, where FIRST is the number of the first sample to store.
+
+use std::{error::Error, io::Write};
+
+use andon_plant::{
+    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, Sample, TagKey, TagName, TagSample, Timestamp,
+    alarm::{Phase, Transition},
+};
+use andon_store::{Store, StoreUrl};
+use tokio_util::task::TaskTracker;
+
+const TAGS: i64 = 24;
+const ROUND: i64 = 20;
+/// Ten minutes between samples, so that some rounds are days.
+const APART_US: i64 = 600_000_000;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let (path, first) = (args.next().ok_or("name the main file")?, args.next().ok_or("name the first sample")?);
+    let store = Store::open(&StoreUrl::at(path)?, &TaskTracker::new()).await?;
+    let keys = (0..TAGS)
+        .map(|n| Ok(TagKey { asset: AssetName::new("Mixer")?, tag: TagName::new(&format!("Tag{n}"))? }))
+        .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    for from in (first.parse::<i64>()?..).step_by(ROUND as usize) {
+        let mut samples = Vec::new();
+        for n in from..from + ROUND {
+            let sample = Sample::good(Timestamp::from_micros(n * APART_US), n as f64);
+            samples.extend(keys.iter().map(|key| TagSample { key: key.clone(), sample }));
+        }
+        store.append_samples(samples).await?;
+        match store.flush().await {
+            Ok(()) => say(&format!("flushed {}", from + ROUND))?,
+            // Rows are missing from here on: what comes after would hide it.
+            Err(error) => return Err(error.into()),
+        }
+        if let Err(error) = operate(&store, Timestamp::from_micros(from * APART_US)).await {
+            eprintln!("{error}");
+        }
+        if from / ROUND % 7 == 6
+            && let Err(error) = store.seal().await
+        {
+            eprintln!("{error}");
+        }
+    }
+    Ok(())
+}
+
+/// Raises an alarm and acknowledges it.
+async fn operate(store: &Store, time: Timestamp) -> Result<(), Box<dyn Error>> {
+    say(&format!("raising {}", time.as_micros()))?;
+    let mut alarm = store.insert_alarm(raised(time)?, vec![entry(time, Transition::Raised)]).await?;
+    say(&format!("raised {}", alarm.id.0))?;
+    alarm.state.acknowledged = true;
+    alarm.acknowledged_at = Some(time);
+    store.update_alarm(&alarm, vec![entry(time, Transition::Acknowledged)]).await?;
+    say(&format!("acknowledged {}", alarm.id.0))
+}
+
+fn raised(time: Timestamp) -> Result<Alarm, Box<dyn Error>> {
+    Ok(Alarm {
+        id: AlarmId(0),
+        asset: AssetName::new("Mixer")?,
+        condition: Condition::Score,
+        state: AlarmState { phase: Phase::Active, acknowledged: false },
+        severity: 700,
+        message: "Temperature is 5 degC above what was expected".to_owned(),
+        raised_at: time,
+        cleared_at: None,
+        acknowledged_at: None,
+        acknowledged_by: None,
+        assessment: None,
+        contributions: Vec::new(),
+    })
+}
+
+fn entry(time: Timestamp, transition: Transition) -> JournalEntry {
+    JournalEntry { alarm: AlarmId(0), time, transition, by: None, comment: None }
+}
+
+fn say(line: &str) -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
