@@ -140,8 +140,11 @@ impl Detector {
         Some(verdict.map(|verdict| Step { time, verdict }))
     }
 
-    /// Learns nothing while it is held: the asset is under maintenance.
+    /// Learns nothing while it is held: the asset is under maintenance. After it no average looks back at what was done there.
     pub fn hold(&mut self, held: bool) {
+        if let Some(judge) = self.judge.as_mut().filter(|_| self.held && !held) {
+            judge.begin_anew();
+        }
         self.held = held;
     }
 

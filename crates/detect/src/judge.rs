@@ -114,7 +114,7 @@ impl Judge {
     /// What goes on is normal: it may be learned from, and what was known before is remembered.
     pub(crate) fn assess_normal(&mut self) {
         let before = self.checkpoint();
-        if self.learned.threshold.assess_normal() {
+        if self.learned.threshold.assess_normal(self.learned.alarm.active()) {
             self.learned.before = Some(before);
         }
         self.learned.drift.settled();
@@ -129,6 +129,11 @@ impl Judge {
             *drift = before.drift;
             self.scorer.restore(before.followed);
         }
+    }
+
+    /// The rows so far say nothing of those to come: the next begins anew.
+    pub(crate) fn begin_anew(&mut self) {
+        self.last = None;
     }
 
     fn checkpoint(&self) -> Box<Checkpoint> {

@@ -123,9 +123,10 @@ impl Freeze {
         matches!(self.state, State::Normal | State::Lapsed)
     }
 
-    /// An operator says that what the alarm shows is normal; what has changed by it.
-    pub(super) fn assess_normal(&mut self) -> Option<Change> {
-        let frozen = self.state == State::Frozen;
+    /// An operator says that what the alarm shows is normal; what has changed by it. An alarm that has just become active freezes with
+    /// the next row only.
+    pub(super) fn assess_normal(&mut self, active: bool) -> Option<Change> {
+        let frozen = self.state == State::Frozen || (self.state == State::Free && active);
         if frozen {
             self.state = State::Normal;
         }

@@ -179,7 +179,7 @@ fn what_one_mode_has_taught_makes_no_other_deaf_nor_itself_deafer_than_it_was_lo
         let before = everywhere(&t);
         let in_first = |n: usize| ThresholdRow { mode: Some(0), transition: false, ..held(n, 5.0) };
         t.observe(&in_first(0));
-        t.assess_normal();
+        t.assess_normal(false);
         teach(&mut t, 1..20_000, in_first);
         let after = everywhere(&t);
         assert!(after[0] <= 6.0, "{strategy:?} {after:?}");
@@ -445,7 +445,7 @@ proptest! {
         for (n, (score, mode, transition, held)) in rows.into_iter().enumerate() {
             let seen = ThresholdRow { mode: (mode < 3).then_some(mode), transition, hold: alarm_if(held), ..row(n, score) };
             if n % 7 == 0 {
-                t.assess_normal();
+                t.assess_normal(false);
             }
             let at = t.observe(&seen);
             prop_assert!((base - 0.5..=base + 4.0).contains(&at), "{:?} {}", strategy, at);

@@ -115,9 +115,9 @@ impl Threshold {
     }
 
     /// An operator says that what the asset does is normal: the freeze ends, and until its cause does every row teaches. Whether
-    /// that changes anything: it does not where nothing is frozen.
-    pub fn assess_normal(&mut self) -> bool {
-        let change = self.freeze.assess_normal();
+    /// that changes anything: it does not where nothing is frozen and no alarm is `active`.
+    pub fn assess_normal(&mut self, active: bool) -> bool {
+        let change = self.freeze.assess_normal(active);
         change.into_iter().for_each(|change| self.note(change));
         change.is_some()
     }

@@ -32,6 +32,7 @@ use andon_ua_server::UaServer;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    board::AssetCard,
     hub::{AlarmError, Hub},
     live::LiveEvent,
     publish,
@@ -88,6 +89,8 @@ pub(super) struct Alarms {
     unjudged: HashMap<AssetName, Timestamp>,
     /// Tags whose conditions show an incident.
     grouped: HashSet<TagKey>,
+    /// The newest row of each asset that was under maintenance, until its window has left that behind.
+    maintained: HashMap<AssetName, Timestamp>,
     /// Late rows of assets that have had no row in its time since.
     late: HashMap<AssetName, Late>,
 }
@@ -99,8 +102,8 @@ impl Alarms {
         for alarm in open {
             points.entry((alarm.asset.clone(), alarm.condition.clone())).or_default().restore(alarm);
         }
-        let (lost, heard, unjudged, grouped, late) = Default::default();
-        let mut alarms = Self { hub, ua, points, lost, heard, unjudged, grouped, late };
+        let (lost, heard, unjudged, grouped, maintained, late) = Default::default();
+        let mut alarms = Self { hub, ua, points, lost, heard, unjudged, grouped, maintained, late };
         let assets: Vec<AssetName> = alarms.hub.config.assets.iter().map(|a| a.name.clone()).collect();
         for asset in assets {
             alarms.count(&asset);
@@ -157,15 +160,31 @@ impl Alarms {
         if let Some(late) = self.late.remove(&verdict.asset) {
             self.end_late(&verdict.asset, late).await;
         }
-        let raises = card.maintenance.is_none() || self.is_active(&verdict.asset, &Condition::Score);
+        let quiet = self.is_quiet(&card, verdict.time);
+        let raises = !quiet || self.is_active(&verdict.asset, &Condition::Score);
         let level = if raises { verdict.score } else { f64::NEG_INFINITY };
         let input = Input::Level { time: verdict.time, level, threshold: verdict.threshold };
         let config = card.config;
         let describe = |config: &AssetConfig| Occurrence::of_verdict(config, verdict, drift);
         self.advance(&config, Condition::Score, &config.alarm, input, verdict.time, describe).await;
-        if card.maintenance.is_none() && verdict.anomalous() {
+        if !quiet && verdict.anomalous() {
             self.worsen(Occurrence::of_verdict(&config, verdict, drift), verdict).await;
         }
+    }
+
+    /// Whether an asset is under maintenance, or was while its window still holds rows of it.
+    fn is_quiet(&mut self, card: &AssetCard, time: Timestamp) -> bool {
+        let asset = &card.config.name;
+        if card.maintenance.is_some() {
+            self.maintained.insert(asset.clone(), time);
+            return true;
+        }
+        let window = card.config.grid * card.config.window.rows as u32;
+        let settling = self.maintained.get(asset).is_some_and(|until| time < until.after(window));
+        if !settling {
+            self.maintained.remove(asset);
+        }
+        settling
     }
 
     /// The alarm of a score that is active says what is worst of it.
