@@ -10,7 +10,7 @@ use andon_plant::{
 };
 use andon_scoring::{
     Drift, Followed, Judgement, Row, Scorer, Threshold, ThresholdRow,
-    thresholds::{Hold, Lore},
+    thresholds::{Hold, ThresholdState},
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use crate::{
     artifact::Artifact,
     detector::DetectorSettings,
     evidence::Evidence,
-    fit::{given_mode, mode_values, residual, usable},
+    fit::{given_mode, is_judgeable, mode_values, residual, still, usable},
 };
 
 /// What a detector has learned since the fit.
@@ -34,16 +34,17 @@ pub struct Learned {
     pub drift: Drift,
     /// Where the alarm stands.
     pub alarm: AlarmState,
-    /// What it was before what an alarm shows was called normal, as long as that goes on.
+    /// What it was before what an alarm shows was called normal, until the next alarm.
     #[serde(default)]
-    before: Option<Box<Before>>,
+    before: Option<Box<Checkpoint>>,
 }
 
 /// What is gone back to once what was called normal turns out to be real.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Before {
-    threshold: Lore,
+struct Checkpoint {
+    threshold: ThresholdState,
     followed: Followed,
+    drift: Drift,
 }
 
 /// Whose window it is.
@@ -81,9 +82,8 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new(artifact: Artifact) -> Self {
         let Artifact { manifest, model, companions } = artifact;
+        let still = still(&manifest.tags, &model);
         let models = std::iter::once(model).chain(companions).map(|m| Box::new(m) as Box<dyn Reconstruct>).collect();
-        let constant = |tag: &Tag| manifest.model.normalisation.constant().any(|still| *still == tag.name);
-        let still = manifest.tags.iter().map(constant).collect();
         let mode_tag = manifest.mode_tag.as_ref().and_then(|name| manifest.tags.iter().position(|t| t.name == *name));
         let window = manifest.window();
         let version = manifest.version();
@@ -95,10 +95,8 @@ impl Judge {
         Self { models, scorer, learned, evidence, mode_tag, still, stride, step, last: None }
     }
 
-    /// Whether a window can be judged: every cell has a number, and in the newest row one that says something was measured.
     pub(crate) fn can_judge(&self, window: &Window) -> bool {
-        let measured = usable(window, self.mode_tag);
-        window.is_complete() && measured.iter().zip(&self.still).any(|(measured, still)| *measured && !still)
+        is_judgeable(window, self.mode_tag, &self.still)
     }
 
     pub(crate) fn learned(&self) -> Learned {
@@ -115,30 +113,28 @@ impl Judge {
 
     /// What goes on is normal: it may be learned from, and what was known before is remembered.
     pub(crate) fn assess_normal(&mut self) {
-        self.learned.threshold.assess_normal();
+        let before = self.checkpoint();
+        if self.learned.threshold.assess_normal() {
+            self.learned.before = Some(before);
+        }
         self.learned.drift.settled();
-        self.remember();
     }
 
-    /// What goes on is not normal, whatever was said of it or nobody said: what it has taught is taken back.
+    /// What goes on or has just ended is not normal, whatever was said of it or nobody said: what it has taught is taken back.
     pub(crate) fn assess_real(&mut self) {
-        let (threshold, followed) = self.learned.before.take().map(|b| (b.threshold, b.followed)).unzip();
-        self.learned.threshold.assess_real(threshold);
-        if let Some(followed) = followed {
-            self.scorer.restore(followed);
+        let Learned { threshold, drift, before, .. } = &mut self.learned;
+        threshold.assess_real();
+        if let Some(before) = before.take() {
+            threshold.take_back(before.threshold);
+            *drift = before.drift;
+            self.scorer.restore(before.followed);
         }
     }
 
-    /// Keeps what is known where from now on the unusual teaches too, until that ends.
-    fn remember(&mut self) {
-        let Learned { threshold, before, .. } = &mut self.learned;
-        match threshold.learns_everything() {
-            false => *before = None,
-            true if before.is_none() => {
-                *before = Some(Box::new(Before { threshold: threshold.lore(), followed: self.scorer.followed() }));
-            }
-            true => {}
-        }
+    fn checkpoint(&self) -> Box<Checkpoint> {
+        let Learned { threshold, drift, .. } = &self.learned;
+        let (threshold, drift) = (threshold.state(), drift.clone());
+        Box::new(Checkpoint { threshold, followed: self.scorer.followed(), drift })
     }
 
     pub(crate) fn restore(&mut self, learned: Learned) {
@@ -203,14 +199,16 @@ impl Judge {
         if arrival.late {
             return self.learned.threshold.in_force(said.place, transition);
         }
-        let hold = match arrival.held {
-            true => Hold::Maintenance,
-            false if self.learned.alarm.active() => Hold::Alarm,
-            false => Hold::None,
-        };
+        let hold = Hold::of(arrival.held, self.learned.alarm.active());
         let row = ThresholdRow { time, score: said.score, mode: said.place, transition, hold };
+        let learned_everything = self.learned.threshold.learns_everything();
         let threshold = self.learned.threshold.observe(&row);
-        self.remember();
+        match self.learned.threshold.learns_everything() {
+            // It has lapsed: this row is the first that teaches.
+            true if !learned_everything => self.learned.before = Some(self.checkpoint()),
+            false if hold == Hold::Alarm => self.learned.before = None,
+            _ => {}
+        }
         let input = Input::Level { time, level: said.score, threshold };
         self.learned.alarm = step(&settings.alarm, self.learned.alarm, input).0;
         if !self.learned.threshold.is_frozen() && (hold == Hold::Alarm || said.score < threshold) {
@@ -360,16 +358,23 @@ mod tests {
         residual(&mut detector, 3_100..3_160, 9.0);
         assert!(detector.alarm_active());
         let before = detector.learned().unwrap();
-        let lore = |learned: &Learned| (learned.threshold.lore(), learned.followed.clone());
+        let known = |learned: &Learned| (learned.threshold.state(), learned.followed.clone());
         detector.assess(Assessment::Nuisance);
         residual(&mut detector, 3_160..3_400, 9.0);
         let taught = detector.learned().unwrap();
-        assert!(lore(&taught) != lore(&before) && detector.alarm_active());
+        assert!(known(&taught) != known(&before) && detector.alarm_active());
         detector.restore(serde_json::from_str(&serde_json::to_string(&taught).unwrap()).unwrap());
         detector.assess(Assessment::Real);
-        assert_eq!(lore(&detector.learned().unwrap()), lore(&before));
+        assert_eq!(known(&detector.learned().unwrap()), known(&before));
         residual(&mut detector, 3_400..3_500, 9.0);
-        assert_eq!(lore(&detector.learned().unwrap()), lore(&before));
+        assert_eq!(known(&detector.learned().unwrap()), known(&before));
+
+        // What is learned well ends by itself, and may be real all the same.
+        detector.restore(taught);
+        residual(&mut detector, 3_500..6_000, 9.0);
+        assert!(!detector.alarm_active());
+        detector.assess(Assessment::Real);
+        assert_eq!(known(&detector.learned().unwrap()), known(&before));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) async fn start(
     {
         return Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")));
     }
-    enough(&api, &config, from, to).await?;
+    check_history(&api, &config, from, to).await?;
     let begin_with = body.begin_with.map(|name| source(&api, &name)).transpose()?;
     let job = api.hub.training.request(Order {
         from,
@@ -70,25 +70,27 @@ pub(super) async fn start(
     Ok((StatusCode::ACCEPTED, Json(job)))
 }
 
-/// Refuses what can't be trained on, before it waits for its turn.
-async fn enough(api: &Api, asset: &AssetConfig, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), Problem> {
+/// Refuses a span that holds too little history, before it waits for its turn.
+async fn check_history(
+    api: &Api,
+    asset: &AssetConfig,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<(), Problem> {
     let Some((first, last)) = api.hub.store.span(&asset.name).await? else {
         return Err(Problem::unprocessable(format!("asset {} has no history yet to train on", asset.name)));
     };
-    let (begin, end) = (from.map_or(first, |from| from.max(first)), to.map_or(last, |to| to.min(last)));
-    let (have, need) = (end.since(begin), asset.grid * least_rows(asset.window.rows) as u32);
+    let (from, to) = (from.map_or(first, |from| from.max(first)), to.map_or(last, |to| to.min(last)));
+    let (have, need) = (to.since(from), asset.grid * least_rows(asset.window.rows) as u32);
     if have >= need {
         return Ok(());
     }
-    let text = format!(
-        "there are {} s of history from {first} to {last} in that span; windows of {} rows, {} s apart, need at least {} s: \
-         train on more, or wait",
-        have.as_secs(),
-        asset.window.rows,
-        asset.grid.as_secs_f64(),
-        need.as_secs()
-    );
-    Err(Problem::unprocessable(text))
+    let (rows, grid_s, have_s, need_s) =
+        (asset.window.rows, asset.grid.as_secs_f64(), have.as_secs_f64(), need.as_secs_f64());
+    Err(Problem::unprocessable(format!(
+        "there are {have_s:.0} s of history in that span (all there is reaches from {first} to {last}); windows of {rows} rows, \
+         {grid_s} s apart, need at least {need_s:.0} s: train on more, or wait"
+    )))
 }
 
 /// An asset that has a model to begin with.

@@ -72,9 +72,29 @@ impl Cli {
         match done {
             Ok(()) => ExitCode::SUCCESS,
             Err(e) => {
-                eprintln!("error: {e:#}");
+                eprintln!("error: {}", said(&e));
                 ExitCode::from(2)
             }
         }
+    }
+}
+
+/// An error and its causes as one message; a cause that is told already is not told again.
+fn said(e: &anyhow::Error) -> String {
+    e.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        told if told.contains(&cause) => said,
+        told => format!("{told}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_told_already_is_not_told_again() {
+        let e = anyhow::anyhow!("no such file").context("/nope.csv: no such file").context("--begin-with");
+        assert_eq!(said(&e), "--begin-with: /nope.csv: no such file");
     }
 }

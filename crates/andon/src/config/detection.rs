@@ -91,16 +91,14 @@ impl DetectionConfig {
     pub(super) fn read(s: &mut Section<'_, '_>) -> Self {
         let default = Self::default();
         let window = s.table("window", WindowConfig::read).unwrap_or_default();
-        let read = Self {
+        Self {
             grid: s.optional("grid", value::duration(FINEST..=COARSEST)).unwrap_or(default.grid),
             window,
             mode_tag: s.optional("mode_tag", value::parsed),
             alarm: s.table("alarm", alarm::read).unwrap_or(default.alarm),
             threshold: s.table("threshold", threshold::read).unwrap_or_default(),
             network: network(s, window.rows).unwrap_or_default(),
-        };
-        check_clears(s, &read.alarm, &read.threshold);
-        read
+        }
     }
 }
 
@@ -120,18 +118,6 @@ impl WindowConfig {
             s.fault("stride", text);
         }
         Self { rows, stride }
-    }
-}
-
-/// A score is never below 0, so an alarm must be able to clear above it.
-fn check_clears(s: &Section<'_, '_>, alarm: &AlarmSettings, threshold: &ThresholdSettings) {
-    let (hysteresis, lowest) = (alarm.hysteresis, threshold.lowest());
-    if lowest > 0.0 && hysteresis >= lowest {
-        let text = format!(
-            ".hysteresis ({hysteresis}) reaches from the lowest threshold ({lowest}) to a score of 0: an alarm would never \
-             clear; make it smaller than that threshold"
-        );
-        s.fault("alarm", text);
     }
 }
 

@@ -348,12 +348,6 @@ fn a_threshold_says_where_it_stands_in_one_way_only() {
     assert_snapshot!(asset_faults("threshold = { score = 0 }"), @r##"
     andon.toml:7: asset[Mixer].threshold.score = 0: must be from 0.1 to 16
     "##);
-    assert_snapshot!(asset_faults("alarm = { hysteresis = 2 }"), @r##"
-    andon.toml:7: asset[Mixer].alarm.hysteresis (2) reaches from the lowest threshold (1.9) to a score of 0: an alarm would never clear; make it smaller than that threshold
-    "##);
-    assert_snapshot!(asset_faults("alarm = { hysteresis = 1 }\nthreshold = { score = 1 }"), @r##"
-    andon.toml:7: asset[Mixer].alarm.hysteresis (1) reaches from the lowest threshold (1) to a score of 0: an alarm would never clear; make it smaller than that threshold
-    "##);
     assert_snapshot!(asset_faults("threshold = { freeze = \"400d\" }"), @r##"
     andon.toml:7: asset[Mixer].threshold.freeze = "400d": must be at most 366 days, such as "48h": after it the threshold learns again, alarm or not
     "##);

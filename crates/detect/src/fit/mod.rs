@@ -295,18 +295,15 @@ impl Fitting<'_> {
 
     /// Residuals of every window whose newest row was held out and is clear of what trained, cut exactly as they
     /// would be live.
-    fn calibration(
-        &self,
-        held_out: &HeldOut,
-        model: &mut dyn Reconstruct,
-    ) -> Result<Vec<HeldOutRow>, ReconstructError> {
+    fn calibration(&self, held_out: &HeldOut, model: &mut Autoencoder) -> Result<Vec<HeldOutRow>, ReconstructError> {
+        let still = still(self.tags, model);
         let (settings, mut rows, mut failed) = (self.settings, Vec::new(), None);
         let mut last: Option<Timestamp> = None;
         self.stream.play(&settings.window, self.tags.len(), |windower, time| {
             if failed.is_some() || !held_out.calibrates(time, &settings.window) {
                 return;
             }
-            let Some(window) = windower.window().filter(|w| is_judgeable(w, settings.mode_tag)) else { return };
+            let Some(window) = windower.window().filter(|w| is_judgeable(w, settings.mode_tag, &still)) else { return };
             let step = settings.window.grid * settings.window.stride.max(1) as u32;
             let segment_start = last.is_none_or(|l| l.after(step) != time);
             last = Some(time);
@@ -326,9 +323,16 @@ impl Fitting<'_> {
     }
 }
 
-/// Whether a window can be judged: every cell has a number, and in the newest row one that is judged was measured.
-fn is_judgeable(window: &Window, mode_tag: Option<usize>) -> bool {
-    window.is_complete() && usable(window, mode_tag).contains(&true)
+/// Which of its tags stood still when a model was trained: nothing was learned of them, and they say nothing.
+pub(crate) fn still(tags: &[Tag], model: &Autoencoder) -> Vec<bool> {
+    let constant: Vec<&TagName> = model.manifest().normalisation.constant().collect();
+    tags.iter().map(|tag| constant.contains(&&tag.name)).collect()
+}
+
+/// Whether a window can be judged: every cell has a number, and in the newest row one that says something was measured.
+pub(crate) fn is_judgeable(window: &Window, mode_tag: Option<usize>, still: &[bool]) -> bool {
+    let measured = usable(window, mode_tag);
+    window.is_complete() && measured.iter().zip(still).any(|(measured, still)| *measured && !still)
 }
 
 /// `value - expected` of the newest row, a number a tag, in engineering units.
@@ -400,11 +404,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn where_only_the_mode_was_measured_there_is_nothing_to_judge() {
+    fn where_only_the_mode_or_what_stood_still_was_measured_there_is_nothing_to_judge() {
         let window = |fill| Window { time: Timestamp::from_secs(0), rows: 1, tags: 2, values: vec![1.0; 2], fill };
-        let mode_only = window(vec![Fill::Measured, Fill::Held]);
-        assert!(!is_judgeable(&mode_only, Some(0)) && is_judgeable(&mode_only, None));
-        assert!(is_judgeable(&window(vec![Fill::Held, Fill::Doubtful]), Some(0)));
+        let judgeable = |fill, mode_tag, still| is_judgeable(&window(fill), mode_tag, &[still, false]);
+        let first = || vec![Fill::Measured, Fill::Held];
+        assert!(judgeable(first(), None, false));
+        assert!(!judgeable(first(), Some(0), false) && !judgeable(first(), None, true));
+        assert!(judgeable(vec![Fill::Held, Fill::Doubtful], Some(0), true));
     }
 
     #[test]

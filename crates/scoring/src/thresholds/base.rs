@@ -39,7 +39,7 @@ pub(super) struct Bounds {
 impl Bounds {
     /// A base that was set below the floor is its own floor.
     pub(super) fn new(settings: &ThresholdSettings, base: f64) -> Self {
-        let low = settings.lowest().max(base - settings.fall);
+        let low = (base - settings.fall).max(settings.floor.min(base));
         Self { low, high: (base + settings.reach).min(MAX_SCORE) }
     }
 

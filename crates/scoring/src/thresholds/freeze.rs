@@ -19,8 +19,22 @@ pub enum Hold {
     None,
     /// An alarm is active. That may be called normal by an operator, or last so long that it is.
     Alarm,
-    /// The asset is under maintenance. However long that lasts, it teaches nothing, and no alarm's freeze grows by it.
+    /// The asset is under maintenance, and no alarm is active. However long that lasts, it teaches nothing.
     Maintenance,
+    /// The asset is under maintenance, and an alarm is active. No freeze grows by it, and none ends.
+    AlarmInMaintenance,
+}
+
+impl Hold {
+    /// What holds of an asset.
+    pub fn of(maintenance: bool, alarm: bool) -> Self {
+        match (maintenance, alarm) {
+            (false, false) => Self::None,
+            (false, true) => Self::Alarm,
+            (true, false) => Self::Maintenance,
+            (true, true) => Self::AlarmInMaintenance,
+        }
+    }
 }
 
 /// Whether rows teach, and for how long they have not.
@@ -76,7 +90,7 @@ impl Freeze {
             self.held = match before {
                 Hold::Alarm => self.held + passed,
                 Hold::None => self.held.saturating_sub(passed),
-                Hold::Maintenance => self.held,
+                Hold::Maintenance | Hold::AlarmInMaintenance => self.held,
             };
         }
         if self.state == State::Lapsed {
@@ -85,8 +99,8 @@ impl Freeze {
         let (next, change) = match (self.state, hold) {
             (State::Free, Hold::Alarm) => (State::Frozen, Change::Frozen),
             (State::Frozen, Hold::Alarm) if self.held >= limits.longest => (State::Lapsed, Change::Lapsed),
-            // A maintenance ends nothing: what is said of an alarm before it or in it holds after it.
-            (State::Frozen | State::Normal, Hold::None) => (State::Free, Change::Released),
+            // What is said of an alarm before a maintenance or in it holds after it, as long as the alarm outlasts it.
+            (State::Frozen | State::Normal, Hold::None | Hold::Maintenance) => (State::Free, Change::Released),
             (State::Lapsed, Hold::None) if self.held.is_zero() => (State::Free, Change::Released),
             _ => return None,
         };
@@ -95,7 +109,7 @@ impl Freeze {
     }
 
     pub(super) fn teaches(&self) -> Teaches {
-        let held = matches!(self.last, Some((_, Hold::Maintenance)));
+        let held = matches!(self.last, Some((_, Hold::Maintenance | Hold::AlarmInMaintenance)));
         match self.state {
             _ if held => Teaches::Nothing,
             State::Free => Teaches::Usual,

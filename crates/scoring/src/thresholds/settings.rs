@@ -80,11 +80,6 @@ impl ThresholdSettings {
         self.cap.unwrap_or(if written { MAX_SCORE } else { USUAL_CAP.max(self.floor) })
     }
 
-    /// Below this no threshold stands, wherever its base is.
-    pub fn lowest(&self) -> f64 {
-        self.score.map_or(self.floor, |score| (score - self.fall).max(self.floor.min(score)))
-    }
-
     /// Checks the ranges.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ pub struct ThresholdRow {
 
 /// What a threshold has learned, without why and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Lore {
+pub struct ThresholdState {
     strategy: Fitted,
     /// The highest score that has taught, of each place.
     taught: Vec<f64>,
@@ -55,7 +55,7 @@ pub struct Threshold {
     freezing: Limits,
     transition_factor: f64,
     #[serde(flatten)]
-    lore: Lore,
+    state: ThresholdState,
     as_fitted: Fitted,
     freeze: Freeze,
     lessons: Lessons,
@@ -80,7 +80,7 @@ impl Threshold {
         Ok(Self {
             base,
             bounds,
-            lore: Lore { strategy: strategy.clone(), taught: vec![0.0; normal.places.all().count()] },
+            state: ThresholdState { strategy: strategy.clone(), taught: vec![0.0; normal.places.all().count()] },
             places: normal.places,
             freezing: Limits { longest: settings.freeze, gap: calibration.step * GAP_ROWS },
             transition_factor: settings.transition_factor,
@@ -114,23 +114,27 @@ impl Threshold {
         self.at(self.places.of(mode, transition))
     }
 
-    /// An operator says that what the asset does is normal: the freeze ends, and until its cause does every row teaches.
-    /// Changes nothing where nothing is frozen.
-    pub fn assess_normal(&mut self) {
-        if let Some(change) = self.freeze.assess_normal() {
+    /// An operator says that what the asset does is normal: the freeze ends, and until its cause does every row teaches. Whether
+    /// that changes anything: it does not where nothing is frozen.
+    pub fn assess_normal(&mut self) -> bool {
+        let change = self.freeze.assess_normal();
+        change.into_iter().for_each(|change| self.note(change));
+        change.is_some()
+    }
+
+    /// An operator says that what the asset does is not normal after all: nothing teaches any more until it has ended. What it has
+    /// taught stays; [`take_back`](Self::take_back) undoes it.
+    pub fn assess_real(&mut self) {
+        if let Some(change) = self.freeze.no_longer_normal() {
             self.note(change);
         }
     }
 
-    /// An operator says that what the asset does is not normal after all: nothing teaches any more until it has ended, and what
-    /// was known `before` it was called normal is known again.
-    pub fn assess_real(&mut self, before: Option<Lore>) {
-        let Some(change) = self.freeze.no_longer_normal() else { return };
-        self.note(change);
-        if let Some(before) = before {
-            self.lore = before;
-            self.note(Change::TakenBack);
-        }
+    /// Back to what it had learned `before`.
+    pub fn take_back(&mut self, before: ThresholdState) {
+        self.state = before;
+        self.lessons.forget();
+        self.note(Change::TakenBack);
     }
 
     /// Whether what is unusual teaches too, because it was called normal or has lasted too long to be anything else.
@@ -139,15 +143,15 @@ impl Threshold {
     }
 
     /// What it has learned, to go back to.
-    pub fn lore(&self) -> Lore {
-        self.lore.clone()
+    pub fn state(&self) -> ThresholdState {
+        self.state.clone()
     }
 
     /// Back to as it was fitted. The journal stays; while something holds, nothing teaches, whatever was said of it.
     pub fn revert(&mut self) {
         self.freeze.no_longer_normal();
-        self.lore.strategy = self.as_fitted.clone();
-        self.lore.taught.fill(0.0);
+        self.state.strategy = self.as_fitted.clone();
+        self.state.taught.fill(0.0);
         self.lessons.forget();
         self.note(Change::Reverted);
     }
@@ -169,12 +173,12 @@ impl Threshold {
 
     fn at(&self, place: Place) -> f64 {
         let fitted = self.bounds.keep(self.as_fitted.at(place));
-        let highest = (fitted + ABOVE.fitted).max(self.lore.taught[place.0] + ABOVE.taught);
-        self.bounds.keep(self.lore.strategy.at(place)).min(highest)
+        let highest = (fitted + ABOVE.fitted).max(self.state.taught[place.0] + ABOVE.taught);
+        self.bounds.keep(self.state.strategy.at(place)).min(highest)
     }
 
     fn hear(&mut self, lesson: Lesson, threshold: f64) {
-        let Self { freeze, lessons, lore: Lore { strategy, taught }, .. } = self;
+        let Self { freeze, lessons, state: ThresholdState { strategy, taught }, .. } = self;
         let mut learn = |lesson: &Lesson| {
             let highest = &mut taught[lesson.place.0];
             *highest = highest.max(lesson.score);

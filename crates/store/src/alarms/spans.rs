@@ -58,17 +58,25 @@ impl Store {
     }
 }
 
-/// The spans of one alarm. What stands with it is of its last one: it is forgotten where the alarm became worse.
+/// The spans of one alarm. What is said is said of all of them of which nothing is; that an alarm became worse unsays it of
+/// the span it did so in. What stands with the alarm is of the last one.
 fn of_alarm(lines: &[Line]) -> Result<Vec<AlarmSpan>, StoreError> {
-    let broken = |line: &Line, e: serde::de::value::Error| StoreError::broken("journal", line.alarm_id, e);
+    let broken = |line: &Line, e: serde::de::value::Error| StoreError::broken("alarm", line.alarm_id, e);
+    let say = |spans: &mut [AlarmSpan], said| {
+        let last = spans.len().saturating_sub(1);
+        let unsaid = spans.iter_mut().enumerate().filter(|(ix, span)| *ix == last || span.said.is_none());
+        unsaid.for_each(|(_, span)| span.said = Some(said));
+    };
     let mut spans: Vec<AlarmSpan> = Vec::new();
     for line in lines {
         let time = Timestamp::from_micros(line.time_us);
-        match (word::<Transition>(&line.transition).map_err(|e| broken(line, e))?, spans.last_mut()) {
+        let transition = word::<Transition>(&line.transition).map_err(|e| broken(line, e))?;
+        match (transition, spans.last_mut()) {
             (Transition::Raised, _) => spans.push(AlarmSpan { from: time, to: None, said: None }),
             (Transition::Cleared, Some(span)) => span.to = Some(time),
-            (Transition::AssessedReal, Some(span)) => span.said = Some(Assessment::Real),
-            (Transition::AssessedNuisance, Some(span)) => span.said = Some(Assessment::Nuisance),
+            (Transition::Worsened, Some(span)) => span.said = None,
+            (Transition::AssessedReal, _) => say(&mut spans, Assessment::Real),
+            (Transition::AssessedNuisance, _) => say(&mut spans, Assessment::Nuisance),
             _ => {}
         }
     }

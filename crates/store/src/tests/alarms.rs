@@ -75,6 +75,29 @@ async fn when_an_asset_was_in_alarm_and_what_was_said_of_each_time() {
     assert_eq!(spans(0, 10).await, []);
 }
 
+/// What is thought of each span of an alarm after these transitions, a second apart.
+async fn said(lines: &[Transition]) -> Vec<Option<Assessment>> {
+    let folder = folder();
+    let store = open(&folder).await;
+    let lines = (0..).zip(lines).map(|(s, transition)| entry(at(s), *transition));
+    let a = store.insert_alarm(alarm(at(0)), lines.collect()).await.unwrap();
+    let spans = store.alarm_spans(&a.asset, &a.condition, at(0), at(100)).await.unwrap();
+    // What stands with the alarm, nothing here, is of the last one.
+    spans[..spans.len() - 1].iter().map(|span| span.said).collect()
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_alarm_is_said_of_each_time_it_came_and_unsaid_where_it_became_worse() {
+    use Transition::{AssessedNuisance, AssessedReal, Cleared, Raised, Worsened};
+    let (nuisance, real) = (Some(Assessment::Nuisance), Some(Assessment::Real));
+    assert_eq!(said(&[Raised, Cleared, Raised, Cleared, AssessedNuisance, Raised]).await, [nuisance; 2]);
+    assert_eq!(said(&[Raised, AssessedNuisance, Worsened, Cleared, Raised]).await, [None]);
+    assert_eq!(
+        said(&[Raised, AssessedReal, Cleared, Raised, Cleared, AssessedNuisance, Raised]).await,
+        [real, nuisance]
+    );
+}
+
 #[tokio::test]
 async fn an_alarm_that_is_not_there_is_not_updated() {
     let folder = folder();

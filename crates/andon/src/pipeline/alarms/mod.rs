@@ -50,11 +50,19 @@ pub(super) enum Message {
     /// An operator has seen an alarm.
     Acknowledge { id: AlarmId, by: String, comment: Option<String>, reply: oneshot::Sender<Result<Alarm, AlarmError>> },
     /// An operator says what an alarm was.
-    Assess { id: AlarmId, said: Said, reply: oneshot::Sender<Result<Alarm, AlarmError>> },
+    Assess { id: AlarmId, said: Said, reply: oneshot::Sender<Result<Assessed, AlarmError>> },
     /// Something is to be noted in the journal of an asset's open alarms.
     Note { asset: AssetName, by: Option<String>, comment: String },
     /// There is no more to come.
     Stop,
+}
+
+/// An alarm that an operator has assessed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Assessed {
+    pub(super) alarm: Alarm,
+    /// No other has been raised of its condition since.
+    pub(super) newest: bool,
 }
 
 /// What an operator says of an alarm.
@@ -97,7 +105,7 @@ impl Alarms {
         for asset in assets {
             alarms.count(&asset);
         }
-        let open: Vec<Alarm> = alarms.points.values().filter_map(Point::current).collect();
+        let open: Vec<Alarm> = alarms.points.values().filter_map(Point::shown).collect();
         open.iter().for_each(|alarm| alarms.mirror(alarm));
         alarms
     }
@@ -233,9 +241,10 @@ impl Alarms {
         tracing::info!(alarm = alarm.id.0, asset = %alarm.asset, severity = alarm.severity, "{} {}: {}",
             alarm.condition, transition.as_str(), alarm.message);
         metrics::counter!("andon_alarm_transitions_total", "transition" => transition.as_str()).increment(1);
-        if self.points.entry(key).or_default().take(&alarm, transition) {
-            self.mirror(&alarm);
-        }
+        let point = self.points.entry(key).or_default();
+        point.take(&alarm, transition);
+        let shown = point.shown();
+        self.mirror(shown.as_ref().unwrap_or(&alarm));
         self.count(&alarm.asset);
         self.hub.live.send(LiveEvent::Alarm(Arc::new(alarm.clone())));
         publish::state(&self.hub, &self.ua, &alarm.asset);

@@ -7,7 +7,7 @@ use andon_plant::{
     alarm::{AlarmSettings, Input, Transition, step},
 };
 
-use super::{Alarms, Said};
+use super::{Alarms, Assessed, Said};
 use crate::pipeline::{hub::AlarmError, live::LiveEvent};
 
 impl Alarms {
@@ -27,16 +27,18 @@ impl Alarms {
     }
 
     /// Notes what an operator says an alarm was, open or long closed; what was said last counts.
-    pub(super) async fn assess(&mut self, id: AlarmId, said: Said) -> Result<Alarm, AlarmError> {
+    pub(super) async fn assess(&mut self, id: AlarmId, said: Said) -> Result<Assessed, AlarmError> {
         let (time, transition) = (self.hub.clock.now(), Transition::from(said.assessment));
         let line = JournalEntry { alarm: id, time, transition, by: Some(said.by), comment: said.comment };
+        let newest = self.points.values().any(|point| point.is_newest(id));
         if let Some((key, alarm)) = self.open(id) {
-            return self.record(key, Alarm { assessment: Some(said.assessment), ..alarm }, line).await;
+            let alarm = self.record(key, Alarm { assessment: Some(said.assessment), ..alarm }, line).await?;
+            return Ok(Assessed { alarm, newest });
         }
         let alarm = Alarm { assessment: Some(said.assessment), ..self.stored(id).await? };
         self.hub.store.update_alarm(&alarm, vec![line]).await?;
         self.hub.live.send(LiveEvent::Alarm(Arc::new(alarm.clone())));
-        Ok(alarm)
+        Ok(Assessed { alarm, newest })
     }
 
     /// Writes `comment` into the journal of every open alarm of an asset.

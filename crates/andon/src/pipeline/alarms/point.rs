@@ -15,20 +15,29 @@ pub(super) struct Point {
     pub(super) alarm: Option<Alarm>,
     /// The tags that have led it since it was last raised.
     pub(super) led: HashSet<TagName>,
-    /// Occurrences that are over and wait to be acknowledged, while another cause has raised the condition again (OPC 10000-9,
-    /// 4.4, "Previous states of Conditions").
-    branches: Vec<Alarm>,
+    /// The number of the newest occurrence, open or not; none before the first since the start.
+    newest: Option<AlarmId>,
+    branches: Vec<Branch>,
+}
+
+/// An occurrence that is over and waits to be acknowledged, while another cause has raised the condition again (OPC 10000-9, 4.4,
+/// "Previous states of Conditions").
+#[derive(Debug, Clone)]
+struct Branch {
+    alarm: Alarm,
+    led: HashSet<TagName>,
 }
 
 impl Point {
     /// Takes up an occurrence that was open when the process last stopped; they come in the order they were raised in.
     pub(super) fn restore(&mut self, alarm: Alarm) {
+        let led = leader(&alarm).cloned().into_iter().collect();
         if self.state.active() {
-            return self.branches.push(alarm);
+            return self.branches.push(Branch { alarm, led });
         }
-        self.branches.extend(self.alarm.take());
-        self.led = leader(&alarm).cloned().into_iter().collect();
-        (self.state, self.alarm) = (alarm.state, Some(alarm));
+        self.branch();
+        self.newest = Some(alarm.id);
+        (self.state, self.alarm, self.led) = (alarm.state, Some(alarm), led);
     }
 
     /// The newest occurrence as it stands, while it is open.
@@ -38,45 +47,56 @@ impl Point {
 
     /// Every occurrence that is open.
     pub(super) fn open(&self) -> impl Iterator<Item = Alarm> {
-        self.branches.iter().cloned().chain(self.current())
+        self.branches.iter().map(|branch| branch.alarm.clone()).chain(self.current())
+    }
+
+    /// What a client sees that knows one occurrence a condition: the newest that is open, acknowledged once all are.
+    pub(super) fn shown(&self) -> Option<Alarm> {
+        let mut shown = self.open().last()?;
+        shown.state.acknowledged &= self.branches.is_empty();
+        Some(shown)
+    }
+
+    pub(super) fn is_newest(&self, id: AlarmId) -> bool {
+        self.newest == Some(id)
     }
 
     /// The occurrence that goes on where the condition is raised again, led by `tag`: the last one, or a branch, that it has led;
     /// none where the cause is another, and the last one becomes a branch.
     pub(super) fn goes_on(&mut self, tag: Option<&TagName>) -> Option<Alarm> {
-        let last = self.alarm.take();
-        if last.is_some() && tag.is_none_or(|tag| self.led.contains(tag)) {
-            return last;
+        if self.alarm.is_some() && tag.is_none_or(|tag| self.led.contains(tag)) {
+            return self.alarm.take();
         }
-        let led = self.branches.iter().position(|branch| tag.is_some() && leader(branch) == tag);
-        if led.is_none() && last.is_some() && self.branches.len() >= BRANCHES {
-            return last;
+        let led = self.branches.iter().position(|branch| tag.is_some_and(|tag| branch.led.contains(tag)));
+        if led.is_none() && self.branches.len() >= BRANCHES {
+            return self.alarm.take();
         }
-        let branch = led.map(|ix| self.branches.remove(ix));
-        self.branches.extend(last);
-        branch
+        let goes_on = led.map(|ix| self.branches.remove(ix).alarm);
+        self.branch();
+        goes_on
     }
 
-    /// Takes what has become of an occurrence; whether it is the newest.
-    pub(super) fn take(&mut self, alarm: &Alarm, transition: Transition) -> bool {
-        if let Some(ix) = self.branch(alarm.id) {
+    /// Takes what has become of an occurrence.
+    pub(super) fn take(&mut self, alarm: &Alarm, transition: Transition) {
+        if let Some(ix) = self.branches.iter().position(|branch| branch.alarm.id == alarm.id) {
             match alarm.state.open() {
-                true => self.branches[ix] = alarm.clone(),
+                true => self.branches[ix].alarm = alarm.clone(),
                 false => drop(self.branches.remove(ix)),
             }
-            return false;
+            return;
         }
-        self.state = alarm.state;
+        (self.state, self.newest) = (alarm.state, Some(alarm.id));
         self.alarm = alarm.state.open().then(|| alarm.clone());
         if transition == Transition::Raised {
             self.led.clear();
         }
         self.led.extend(leader(alarm).cloned());
-        true
     }
 
-    fn branch(&self, id: AlarmId) -> Option<usize> {
-        self.branches.iter().position(|branch| branch.id == id)
+    /// Makes a branch of the newest occurrence, if it is open.
+    fn branch(&mut self) {
+        let led = std::mem::take(&mut self.led);
+        self.branches.extend(self.alarm.take().map(|alarm| Branch { alarm, led }));
     }
 }
 

@@ -58,7 +58,7 @@ impl Task {
 
     pub(in crate::pipeline) async fn assess(&mut self, id: AlarmId, assessment: Assessment) -> Alarm {
         let said = Said { assessment, by: "ann".to_owned(), comment: Some("warm day".to_owned()) };
-        self.alarms.assess(id, said).await.unwrap()
+        self.alarms.assess(id, said).await.unwrap().alarm
     }
 }
 
@@ -96,8 +96,13 @@ async fn what_late_rows_show_is_written_down_and_not_annunciated() {
     assert_eq!(spans, [(at(2), Some(at(4))), (at(9), Some(at(9)))]);
     assert!(all.iter().all(|alarm| !alarm.state.open()));
     assert_eq!(task.bench.hub.board.asset("Mixer").unwrap().open_alarms, 0);
-    let said = Some("judged after its time".to_owned());
-    assert_eq!(task.journal(all[0].id).await, [(Transition::Raised, said.clone()), (Transition::Cleared, said)]);
+    let lines = task.journal(all[0].id).await;
+    let comment = |line: &(Transition, Option<String>)| line.1.clone().unwrap_or_default();
+    assert!(
+        comment(&lines[0]).starts_with("Temperature 6.2 degC above expected (") && lines[0].0 == Transition::Raised
+    );
+    assert!(comment(&lines[0]).ends_with("; judged after its time"));
+    assert_eq!(lines[1..], [(Transition::Cleared, Some("judged after its time".to_owned()))]);
 }
 
 #[tokio::test]
@@ -107,7 +112,7 @@ async fn late_rows_that_an_alarm_or_maintenance_covers_are_not_written_down_agai
     task.judge(late(2, 9.0)).await;
     task.judge(verdict(3, 0.1)).await;
     for (s, held) in [(4, true), (6, false)] {
-        maintenance::note(&task.bench.hub.store, &mixer(), Timestamp::from_secs(s), held).await.unwrap();
+        maintenance::mark(&task.bench.hub.store, &mixer(), Timestamp::from_secs(s), held).await.unwrap();
     }
     // It is the maintenance of their time that covers them, not that of the present.
     for (s, alarms) in [(5, 1), (8, 2)] {

@@ -23,18 +23,30 @@ pub struct Span {
 
 /// What of `span` is left out, in order and apart from each other.
 pub(super) async fn left_out(hub: &Hub, asset: &AssetConfig, span: &Range<Timestamp>) -> Result<Vec<Span>, StoreError> {
-    let alarms = hub.store.alarm_spans(&asset.name, &Condition::Score, span.start, span.end).await?;
     let before = asset.alarm.on_delay + asset.grid * asset.window.rows as u32;
-    let alarms = alarms.into_iter().filter_map(|alarm| in_alarm(alarm, before, span.end));
+    // An alarm that was raised soon after the span began within it.
+    let to = span.end.after(before);
+    let scores = hub.store.alarm_spans(&asset.name, &Condition::Score, span.start, to).await?;
+    let misfits = hub.store.alarm_spans(&asset.name, &Condition::Model, span.start, span.end).await?;
     let served = maintenance::history(&hub.store, &asset.name).await?;
     let served = served.into_iter().map(|(from, to)| Span { from, to: to.unwrap_or(span.end) });
-    Ok(joined(alarms.chain(served).collect(), span))
+    Ok(joined(abnormal(&scores, &misfits, before, span).into_iter().chain(served).collect(), span))
 }
 
-/// An alarm's time, and the window and the delay `before` it in which its cause began.
-fn in_alarm(alarm: AlarmSpan, before: Duration, end: Timestamp) -> Option<Span> {
-    let abnormal = alarm.said != Some(Assessment::Nuisance);
-    abnormal.then(|| Span { from: alarm.from.before(before), to: alarm.to.unwrap_or(end) })
+/// The times in alarm that were not normal operation, with the delay and the window `before` each, in which its cause began. Not
+/// those called a nuisance; nor, unless they were called real, those in which the model did not fit: a training is then to learn
+/// what it did not know.
+fn abnormal(scores: &[AlarmSpan], misfits: &[AlarmSpan], before: Duration, whole: &Range<Timestamp>) -> Vec<Span> {
+    let spans = |alarms: &[AlarmSpan], said: &[Option<Assessment>], before: Duration| {
+        let those = alarms.iter().filter(|alarm| said.contains(&alarm.said));
+        let spans = those.map(|a| Span { from: a.from.before(before), to: a.to.unwrap_or(whole.end) });
+        joined(spans.collect(), whole)
+    };
+    let (real, nuisance) = (Some(Assessment::Real), Some(Assessment::Nuisance));
+    let learned = spans(misfits, &[None, nuisance], Duration::ZERO);
+    let unsaid = spans(scores, &[None], before).into_iter().flat_map(|span| kept(&(span.from..span.to), &learned));
+    let unsaid = unsaid.map(|piece| Span { from: piece.start, to: piece.end });
+    unsaid.chain(spans(scores, &[real], before)).collect()
 }
 
 /// The spans within `whole`, where they touch as one.
@@ -52,10 +64,10 @@ fn joined(mut spans: Vec<Span>, whole: &Range<Timestamp>) -> Vec<Span> {
     joined
 }
 
-/// What is left of `whole`.
+/// What is left of `whole` without these spans, which are in order and apart from each other.
 pub(super) fn kept(whole: &Range<Timestamp>, without: &[Span]) -> Vec<Range<Timestamp>> {
-    let ends = without.iter().map(|span| span.from).chain([whole.end]);
-    let starts = [whole.start].into_iter().chain(without.iter().map(|span| span.to));
+    let ends = without.iter().map(|span| span.from.min(whole.end)).chain([whole.end]);
+    let starts = [whole.start].into_iter().chain(without.iter().map(|span| span.to.max(whole.start)));
     starts.zip(ends).map(|(from, to)| from..to).filter(|piece| !piece.is_empty()).collect()
 }
 
@@ -92,14 +104,29 @@ mod tests {
         assert_eq!(pieces(&[span(0, 100)]), []);
     }
 
+    fn alarm(from: i64, to: Option<i64>, said: Option<Assessment>) -> AlarmSpan {
+        AlarmSpan { from: at(from), to: to.map(at), said }
+    }
+
+    fn left(scores: &[AlarmSpan], misfits: &[AlarmSpan]) -> Vec<Span> {
+        abnormal(scores, misfits, Duration::from_secs(20), &(at(0)..at(100)))
+    }
+
     #[test]
     fn an_alarm_is_left_out_from_before_it_was_raised_unless_it_was_called_normal() {
-        let left = |to: Option<i64>, said| {
-            in_alarm(AlarmSpan { from: at(50), to: to.map(at), said }, Duration::from_secs(20), at(100))
-        };
-        assert_eq!(left(Some(60), None), Some(span(30, 60)));
-        assert_eq!(left(None, Some(Assessment::Real)), Some(span(30, 100)));
-        assert_eq!(left(Some(60), Some(Assessment::Nuisance)), None);
+        assert_eq!(left(&[alarm(50, Some(60), None)], &[]), [span(30, 60)]);
+        assert_eq!(left(&[alarm(50, None, Some(Assessment::Real))], &[]), [span(30, 100)]);
+        assert_eq!(left(&[alarm(110, None, None)], &[]), [span(90, 100)]);
+        assert_eq!(left(&[alarm(50, Some(60), Some(Assessment::Nuisance))], &[]), []);
+    }
+
+    #[test]
+    fn what_the_model_did_not_fit_is_what_is_to_be_learned() {
+        let misfit = [alarm(60, None, None)];
+        assert_eq!(left(&[alarm(50, None, None)], &misfit), [span(30, 60)]);
+        assert_eq!(left(&[alarm(50, None, Some(Assessment::Real))], &misfit), [span(30, 100)]);
+        assert_eq!(left(&[alarm(50, None, None)], &[alarm(60, None, Some(Assessment::Real))]), [span(30, 100)]);
+        assert_eq!(left(&[alarm(50, Some(55), None), alarm(90, Some(95), None)], &misfit), [span(30, 55)]);
     }
 
     /// A minute of samples, the 30th to 40th second in alarm and the last ten under maintenance.
@@ -113,7 +140,7 @@ mod tests {
         for s in 0..60 {
             task.judge(verdict(s, if (30..40).contains(&s) { 9.0 } else { 0.1 })).await;
         }
-        maintenance::note(&store, &mixer(), at(50), true).await.unwrap();
+        maintenance::mark(&store, &mixer(), at(50), true).await.unwrap();
         let mut asset = (*task.bench.hub.config.assets[0]).clone();
         asset.detection.window.rows = 8;
         let whole = at(0)..at(60);

@@ -23,6 +23,7 @@ use std::{
     },
 };
 
+use andon_detect::FitError;
 use andon_plant::{AssetName, TagName, Timestamp};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -77,31 +78,35 @@ pub struct Order {
     /// Times in alarm and under maintenance are trained on like any other.
     #[serde(default)]
     pub everything: bool,
-    /// What of the span is left out; known once it runs.
+    /// What of the span is left out; none until it runs.
     #[serde(default)]
-    pub without: Vec<Span>,
+    pub without: Option<Vec<Span>>,
 }
 
 impl Order {
     /// A training on all there is.
     pub fn whole(asset: AssetName) -> Self {
-        Self { asset, from: None, to: None, begin_with: None, everything: false, without: Vec::new() }
+        Self { asset, from: None, to: None, begin_with: None, everything: false, without: None }
     }
 
     /// The pieces of its span that are trained on, once its span is known.
     fn kept(&self) -> Vec<Range<Timestamp>> {
         let (from, to) = self.from.zip(self.to).unwrap_or_default();
-        left_out::kept(&(from..to), &self.without)
+        left_out::kept(&(from..to), self.without())
     }
 
-    /// Why it failed, and what of history it did not look at.
-    fn explain(&self, reason: String) -> String {
-        match self.without.len() {
-            0 => reason,
-            spans => format!(
-                "{reason} ({spans} spans in alarm or under maintenance were left out: assess as a nuisance what was normal, \
-                 or order the training with `everything`)"
+    fn without(&self) -> &[Span] {
+        self.without.as_deref().unwrap_or_default()
+    }
+
+    /// Why it failed, and where history is short, what of it was not looked at.
+    fn explain(&self, e: &FitError) -> String {
+        match (e, self.without().len()) {
+            (FitError::TooFewRows { .. }, spans @ 1..) => format!(
+                "{e} ({spans} spans in alarm or under maintenance were left out: assess as a nuisance what was normal, or order \
+                 the training with `everything`)"
             ),
+            _ => e.to_string(),
         }
     }
 }
@@ -240,5 +245,29 @@ impl Training {
         if let Some(entry) = self.jobs.write().get_mut(&id) {
             change(&mut entry.job);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_of_the_release_before_is_read() {
+        let kept = r#"{"asset": "Pump", "from": null, "to": "2026-01-01T00:00:00Z", "begin_with": null}"#;
+        let order: Order = serde_json::from_str(kept).unwrap();
+        assert_eq!((order.without, order.everything, order.to.is_some()), (None, false, true));
+    }
+
+    #[test]
+    fn where_history_is_short_the_reason_says_what_was_left_out() {
+        let few = FitError::TooFewRows { have: 9, need: 30, window: 10, grid_s: 1.0 };
+        let mut order = Order::whole(AssetName::new("Pump").unwrap());
+        assert_eq!(order.explain(&few), few.to_string());
+        let at = Timestamp::from_secs;
+        order.without = Some(vec![Span { from: at(1), to: at(2) }]);
+        assert!(order.explain(&few).contains("(1 spans in alarm or under maintenance were left out"));
+        let threshold = FitError::ModeTag { tag: TagName::new("T").unwrap(), values: 9, example: 0.5 };
+        assert_eq!(order.explain(&threshold), threshold.to_string());
     }
 }

@@ -107,13 +107,14 @@ impl Trainer {
         let order = self.settled(&job.order, &card.config).await.map_err(|e| e.to_string())?;
         folder.keep(job.id, &order);
         self.hub.training.set(job.id, |job| job.order = order.clone());
+        self.tell_left_out(&order);
         let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
         let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
         (settings.limits, settings.shift) = (card.config.limits(), self.hub.config.plant.shift());
         settings.checkpoint = Some(folder.checkpoint());
         settings.begin_with = self.begin_with(&order).await?.map(|artifact| artifact.model.into());
         let stream = history::stream(&self.hub.store, &card.config, &order.kept()).await.map_err(|e| e.to_string())?;
-        let artifact = self.fit(job, (stream, tags), settings).await.map_err(|e| order.explain(e))?;
+        let artifact = self.fit(&Job { order, ..job.clone() }, (stream, tags), settings).await?;
         if !self.hub.training.close(job.id) {
             return Err("it was cancelled".into());
         }
@@ -156,9 +157,20 @@ impl Trainer {
     /// a restart.
     async fn settled(&self, order: &Order, asset: &AssetConfig) -> Result<Order, andon_store::StoreError> {
         let span = span(&self.hub.store, order, asset, self.hub.clock.now()).await?;
-        let settled = order.everything || !order.without.is_empty();
-        let without = if settled { order.without.clone() } else { left_out(&self.hub, asset, &span).await? };
-        Ok(Order { from: Some(span.start), to: Some(span.end), without, ..order.clone() })
+        let without = match &order.without {
+            Some(without) => without.clone(),
+            None if order.everything => Vec::new(),
+            None => left_out(&self.hub, asset, &span).await?,
+        };
+        Ok(Order { from: Some(span.start), to: Some(span.end), without: Some(without), ..order.clone() })
+    }
+
+    fn tell_left_out(&self, order: &Order) {
+        let left_out: Duration = order.without().iter().map(|span| span.to.since(span.from)).sum();
+        if !left_out.is_zero() {
+            let (asset, spans) = (&order.asset, order.without().len());
+            tracing::info!(%asset, "{spans} spans in alarm or under maintenance, {left_out:?} in all, are not trained on");
+        }
     }
 
     /// The model that training begins with.
@@ -176,6 +188,7 @@ impl Trainer {
         settings: FitSettings,
     ) -> Result<Artifact, String> {
         let (hub, cancel, job, clock) = (self.hub.clone(), self.cancel.clone(), job.clone(), self.hub.clock.clone());
+        let order = job.order.clone();
         let work = move || {
             // Epochs that were done before a restart took no time now.
             let (begun, mut before) = (clock.now(), None);
@@ -200,7 +213,7 @@ impl Trainer {
             })
         };
         match self.lifecycle.spawn_blocking(work).await {
-            Ok(fitted) => fitted.map_err(|e| e.to_string()),
+            Ok(fitted) => fitted.map_err(|e| order.explain(&e)),
             Err(e) => Err(format!("the training broke off: {e}")),
         }
     }

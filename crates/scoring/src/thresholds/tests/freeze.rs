@@ -106,7 +106,7 @@ fn what_is_real_after_all_teaches_no_more() {
     t.assess_normal();
     teach(&mut t, 1..2000, |n| held(n, 4.0));
     let taught = everywhere(&t);
-    t.assess_real(None);
+    t.assess_real();
     teach(&mut t, 2000..4000, |n| held(n, 4.5));
     assert!(t.is_frozen() && everywhere(&t) == taught);
     assert_eq!(t.journal().last().map(|e| e.why), Some(Change::Frozen));
@@ -118,12 +118,13 @@ fn what_was_taught_by_what_is_real_after_all_is_taken_back() {
         let mut t = fit(&settings(strategy));
         observe(&mut t, normal(6).take(500));
         t.observe(&held(500, 4.0));
-        let (before, lore) = (everywhere(&t), t.lore());
+        let (before, state) = (everywhere(&t), t.state());
         t.assess_normal();
         assert!(t.learns_everything());
         teach(&mut t, 501..2500, |n| held(n, 4.0));
         assert_ne!(everywhere(&t), before, "{strategy:?}");
-        t.assess_real(Some(lore));
+        t.assess_real();
+        t.take_back(state);
         assert_eq!(everywhere(&t), before, "{strategy:?}");
         assert!(t.is_frozen() && !t.learns_everything());
         assert_eq!(t.journal().last().map(|e| e.why), Some(Change::TakenBack));
@@ -139,10 +140,30 @@ fn what_is_called_normal_before_a_maintenance_or_in_it_is_normal_after_it() {
             if n == assessed_after + 1 {
                 t.assess_normal();
             }
-            t.observe(&ThresholdRow { hold: Hold::Maintenance, ..row(n, 4.0) });
+            t.observe(&ThresholdRow { hold: Hold::AlarmInMaintenance, ..row(n, 4.0) });
         }
         assert!(t.is_frozen());
         teach(&mut t, 100..110, |n| held(n, 4.0));
         assert!(!t.is_frozen());
     }
+}
+
+#[test]
+fn what_was_called_normal_and_ends_in_a_maintenance_says_nothing_of_what_comes_after() {
+    let mut t = fit(&settings(Strategy::Ewma));
+    t.observe(&held(0, 4.0));
+    t.assess_normal();
+    t.observe(&ThresholdRow { hold: Hold::AlarmInMaintenance, ..row(1, 4.0) });
+    t.observe(&ThresholdRow { hold: Hold::Maintenance, ..row(2, 0.1) });
+    let before = everywhere(&t);
+    teach(&mut t, 3..2000, |n| held(n, 9.0));
+    assert!(t.is_frozen() && everywhere(&t) == before);
+}
+
+#[test]
+fn a_threshold_as_the_release_before_wrote_it_is_read() {
+    let t = fit(&settings(Strategy::Ewma));
+    let written = serde_json::to_value(&t).unwrap();
+    assert!(written.get("strategy").is_some() && written.get("taught").is_some() && written.get("state").is_none());
+    assert_eq!(serde_json::from_value::<Threshold>(written).unwrap(), t);
 }
