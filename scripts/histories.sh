@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a history costs in our store and in SQLite rows, DuckDB, Parquet, VictoriaMetrics, InfluxDB and PostgreSQL, on the same
 # samples: Markdown, as in docs/histories.md; every measurement and the plot go to OUT. DATA is a folder with skab, smd and tep. Takes
-# half an hour and 8 GB of disk; ARGS="--quick" sees in a few minutes that all of it works, ARGS="--only reads" is a part. VictoriaMetrics
+# more than an hour and some 12 GB of disk; ARGS="--quick" sees in a few minutes that all of it works, ARGS="--only reads" is a part. VictoriaMetrics
 # and InfluxDB are Debian's, unpacked into target/histories; PostgreSQL is the system's. A peer that is not here is left out.
 set -euo pipefail
 . "$(dirname "$0")/tools.sh"

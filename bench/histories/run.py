@@ -132,7 +132,7 @@ def batches(args, scratch):
         cells = lambda kind, rounds: (f"{len(records) / median(rounds, 'wall'):,.0f}",
                                       f"{median(rounds, 'cpu') / median(rounds, 'wall'):.1%}",
                                       f"{median(rounds, 'median') * 1e3:.1f}", f"{median(rounds, 'longest') * 1e3:.0f}", kind.NOTE)
-        table(f"Batches of 100 ms, {title}: {count} of {samples.TAGS} tags at {samples.HZ} Hz",
+        table(f"Batches of 100 ms, {title}: {count}, of {samples.TAGS} tags at {samples.HZ} Hz",
               ("samples/s", "of a core", "ms a batch", "longest ms", ""), found, cells,
               f"The best peer's over ours: {times(found)}.")
         results[title] = {"samples": len(records), **named(found)}

@@ -20,7 +20,8 @@ class Victoria(Server):
     def start(self):
         self.port = port()
         command = [program("victoria-metrics"), f"-storageDataPath={self.folder}/data", "-retentionPeriod=100y",
-                   f"-httpListenAddr=127.0.0.1:{self.port}", "-search.maxQueryDuration=10m", "-loggerLevel=WARN"]
+                   f"-httpListenAddr=127.0.0.1:{self.port}", "-search.maxQueryDuration=10m", "-http.connTimeout=24h",
+                   "-http.idleConnTimeout=24h", "-loggerLevel=WARN"]
         self.statuses = {}
         self.launch(command, lambda: self.ask("GET", "/health"))
 
