@@ -1,6 +1,6 @@
 # The commands of everyday work; each installs what it lacks. What they do stands in scripts/.
 
-.PHONY: demo test lint web e2e bench detection drill
+.PHONY: demo test lint web e2e bench histories detection drill
 
 demo: ## Build everything and run the demo: a simulated plant, watched. ARGS="--speed 2" goes to `andon demo`.
 	@scripts/demo.sh $(ARGS)
@@ -19,6 +19,9 @@ e2e: ## The browser tests only.
 
 bench: ## The engine beside other runtimes, as Markdown. ARGS="--quick" for a short run.
 	@scripts/bench.sh $(ARGS)
+
+histories: ## What a history costs beside other stores, as Markdown. DATA=FOLDER; ARGS="--quick" for a short run.
+	@scripts/histories.sh $(ARGS)
 
 detection: ## How well the models detect, as Markdown. DATA=FOLDER; ARGS="--only var multiscale" for a part.
 	@scripts/detection.sh $(ARGS)

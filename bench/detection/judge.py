@@ -1,8 +1,8 @@
 """How the whole detector does on labelled recordings: `andon fit` on the training part, `andon score` on the test.
 
-`judge.py ANDON DATA OUT [--seeds 3] [--jobs 2] [--config model.toml] [--leave-out skab/other_2]` where ANDON is the program, DATA a
-folder with `evaluate.py` and `SET/SERIES/{train,test}.csv.gz`, and OUT a folder for scores, which are not made again by the same
-program with the same settings. Prints Markdown: for each set the mean VUS-PR, the share of normal rows in alarm and the recall of
+`judge.py ANDON DATA OUT [--seeds 3] [--jobs 2] [--config model.toml] [--sets skab asd] [--leave-out skab/other_2]` where ANDON is the
+program, DATA a folder with `evaluate.py` and `SET/SERIES/{train,test}.csv.gz`, and OUT a folder for scores, which are not made again
+by the same program with the same settings. Prints Markdown: for each set the mean VUS-PR, the share of normal rows in alarm and the recall of
 events at the detector's own threshold (`alarm_active`), over seeds the mean.
 """
 import argparse
@@ -31,13 +31,14 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--config", type=pathlib.Path)
     parser.add_argument("--leave-out", nargs="*", default=["skab/other_2"])
+    parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--each", action="store_true", help="a row for each series")
     return parser.parse_args()
 
 
 def labelled(args):
     """The series that have a test."""
-    series = [s for name in SETS for s in sorted((args.data / name).iterdir()) if (s / "test.csv.gz").exists()]
+    series = [s for name in args.sets for s in sorted((args.data / name).iterdir()) if (s / "test.csv.gz").exists()]
     return [s for s in series if f"{s.parent.name}/{s.name}" not in args.leave_out]
 
 
@@ -101,19 +102,21 @@ def main():
         found = {key: job.result() for key, job in jobs.items()}
     print("| set | VUS-PR | normal rows in alarm | events found |\n|---|---|---|---|")
     of = lambda name: [f for (_, s), f in found.items() if s.parent.name == name]
-    for name in SETS:
+    for name in args.sets:
         print(summary(name, of(name)))
     per_seed = [statistics.fmean(statistics.fmean(f["vus_pr"] for (n, s), f in found.items()
-                if n == seed and s.parent.name == name and f["vus_pr"] is not None) for name in SETS) for seed in range(1, args.seeds + 1)]
-    events = statistics.fmean(statistics.fmean(f["events"] for f in of(name) if f["events"] is not None) for name in SETS)
+                if n == seed and s.parent.name == name and f["vus_pr"] is not None) for name in args.sets) for seed in range(1, args.seeds + 1)]
+    events = statistics.fmean(statistics.fmean(f["events"] for f in of(name) if f["events"] is not None) for name in args.sets)
     spread = f" ± {statistics.stdev(per_seed):.3f}" if len(per_seed) > 1 else ""
     print(f"| mean | {statistics.fmean(per_seed):.3f}{spread} | | {events:.3f} |\n")
     total = lambda rows: {k: sum(r[k] for r in rows) for k in ("tp", "fp", "fn", "tn")}
-    t = total(of("skab"))
-    print(f"skab, pooled: F1 {share(2 * t['tp'], 2 * t['tp'] + t['fp'] + t['fn']):.3f}, FAR {100 * share(t['fp'], t['fp'] + t['tn']):.1f} %, "
-          f"MAR {100 * share(t['fn'], t['fn'] + t['tp']):.1f} %")
-    t = total([f for (_, s), f in found.items() if s.parent.name == "tep" and s.name not in UNSEEN])
-    print(f"tep without 3, 9, 15: FDR {share(t['tp'], t['tp'] + t['fn']):.3f} at FAR {100 * share(t['fp'], t['fp'] + t['tn']):.2f} %")
+    if "skab" in args.sets:
+        t = total(of("skab"))
+        print(f"skab, pooled: F1 {share(2 * t['tp'], 2 * t['tp'] + t['fp'] + t['fn']):.3f}, FAR {100 * share(t['fp'], t['fp'] + t['tn']):.1f} %, "
+              f"MAR {100 * share(t['fn'], t['fn'] + t['tp']):.1f} %")
+    if "tep" in args.sets:
+        t = total([f for (_, s), f in found.items() if s.parent.name == "tep" and s.name not in UNSEEN])
+        print(f"tep without 3, 9, 15: FDR {share(t['tp'], t['tp'] + t['fn']):.3f} at FAR {100 * share(t['fp'], t['fp'] + t['tn']):.2f} %")
     if args.each:
         for s in labelled(args):
             rows = [f for (_, other), f in found.items() if other == s]

@@ -24,6 +24,7 @@ const asset: Asset = {
   training: null,
   open_alarms: 0,
   grid_s: 1,
+  window_stride: 1,
 };
 
 function verdict(s: number, imputed = false): Verdict {

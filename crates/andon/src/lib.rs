@@ -2,6 +2,7 @@
 //!
 //! * [`cli`]: the command line, one file a command.
 //! * [`config`]: `andon.toml`, parsed and then proved.
+//! * [`exchange`]: stored histories as files and back.
 //! * [`lifecycle`] and [`telemetry`]: starting, stopping, logs and metrics.
 //! * [`pipeline`]: from tags to verdicts to alarms, and out again.
 //! * [`api`]: REST, the live feed and the dashboard's files.
@@ -9,6 +10,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod exchange;
 pub mod lifecycle;
 pub mod pipeline;
 pub mod telemetry;

@@ -17,15 +17,23 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// The packages of each floor, from the ground up. A package depends on floors below its own only.
 const FLOORS: [&[&str]; 4] = [
     &["andon-plant"],
-    &["andon-ua-client", "andon-ua-server", "andon-store", "andon-model", "andon-scoring", "andon-simulator"],
+    &[
+        "andon-ua-client",
+        "andon-ua-server",
+        "andon-store",
+        "andon-exchange",
+        "andon-model",
+        "andon-scoring",
+        "andon-simulator",
+    ],
     &["andon-detect"],
     &["andon", "andon-eval"],
 ];
 
 /// Edges between floors that are not drawn: what joins siblings knows only what it joins.
 const NOT_DRAWN: &[(&str, &[&str])] = &[
-    ("andon-detect", &["andon-ua-client", "andon-ua-server", "andon-store", "andon-simulator"]),
-    ("andon-eval", &["andon-ua-client", "andon-ua-server", "andon-store"]),
+    ("andon-detect", &["andon-ua-client", "andon-ua-server", "andon-store", "andon-exchange", "andon-simulator"]),
+    ("andon-eval", &["andon-ua-client", "andon-ua-server", "andon-store", "andon-exchange"]),
 ];
 
 /// Crates and modules of others that only some folders may name.
@@ -33,6 +41,10 @@ const OWNERS: &[Owner] = &[
     Owner { words: &["opcua", "async-opcua"], folders: &["crates/ua-client", "crates/ua-server", "crates/simulator"] },
     Owner { words: &["candle", "candle_core", "candle-core"], folders: &["crates/model"] },
     Owner { words: &["sqlx"], folders: &["crates/store"] },
+    Owner {
+        words: &["parquet", "arrow_array", "arrow-array", "arrow_schema", "arrow-schema"],
+        folders: &["crates/exchange"],
+    },
     Owner { words: &["axum", "utoipa", "utoipa_axum", "tower_http"], folders: &["crates/andon/src/api"] },
 ];
 

@@ -8,7 +8,6 @@ use andon_scoring::{DriftState, TagLimits};
 
 use crate::{
     artifact::{Artifact, Manifest},
-    fit::is_judgeable,
     judge::{Arrival, Judge, Learned, Subject},
 };
 
@@ -132,7 +131,7 @@ impl Detector {
         let time = self.windower.next_row(watermark)?.time;
         let window = self.windower.window();
         let verdict = match (window, self.judge.as_mut()) {
-            (Some(window), Some(judge)) if is_judgeable(&window, judge.mode_tag) => {
+            (Some(window), Some(judge)) if judge.can_judge(&window) => {
                 let subject = Subject { asset: &self.asset, tags: &self.tags, settings: &self.settings };
                 judge.verdict(&subject, &window, Arrival { late, held: self.held }).map(Some)
             }
@@ -141,8 +140,11 @@ impl Detector {
         Some(verdict.map(|verdict| Step { time, verdict }))
     }
 
-    /// Learns nothing while it is held: the asset is under maintenance.
+    /// Learns nothing while it is held: the asset is under maintenance. After it no average looks back at what was done there.
     pub fn hold(&mut self, held: bool) {
+        if let Some(judge) = self.judge.as_mut().filter(|_| self.held && !held) {
+            judge.begin_anew();
+        }
         self.held = held;
     }
 
@@ -150,11 +152,8 @@ impl Detector {
     pub fn assess(&mut self, said: Assessment) {
         let Some(judge) = &mut self.judge else { return };
         match said {
-            Assessment::Real => judge.learned.threshold.assess_real(),
-            Assessment::Nuisance => {
-                judge.learned.threshold.assess_normal();
-                judge.learned.drift.settled();
-            }
+            Assessment::Real => judge.assess_real(),
+            Assessment::Nuisance => judge.assess_normal(),
         }
     }
 

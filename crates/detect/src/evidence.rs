@@ -10,6 +10,8 @@ use andon_scoring::{
 
 /// Rows looked back.
 const ROWS: usize = 60;
+/// Rows back to which a tag that is as expected again is still said to be off: the scale of the score's leaders.
+const LATELY: usize = 10;
 /// Tags that are looked at.
 const NAMED: usize = 3;
 /// A tag that carries less than this share is not looked at.
@@ -66,9 +68,9 @@ impl Evidence {
         let (scale, habits) = (*scorer.tags()?.tags().get(ix)?, *self.habits.get(ix)?);
         let others = others_deviate(&judgement.contributions, ix);
         let rows = TagRows { values: &values, expected: &expected, scale, range: tag.range, habits, others };
-        let (value, expected) = (*values.last()?, *expected.last()?);
+        let value = *values.last()?;
         let class = if others { FaultClass::JointDeviation } else { FaultClass::Deviation };
-        let found = diagnose(&rows).unwrap_or(Finding { class, rows: 1, deviation: value - expected });
+        let found = diagnose(&rows).unwrap_or(Finding { class, rows: 1, deviation: farthest(&values, &expected) });
         let reason = reason(&Reason {
             tag: &tag.name,
             unit: &tag.unit,
@@ -80,5 +82,26 @@ impl Evidence {
             lasted: self.step * found.rows as u32,
         });
         Some(TagFinding { tag: tag.name.clone(), class: found.class, text: reason })
+    }
+}
+
+/// The largest deviation of the last rows: where the newest row is as expected, it is not what the score is high for.
+fn farthest(values: &[f64], expected: &[f64]) -> f64 {
+    let newest = values.iter().zip(expected).rev().take(LATELY);
+    let deviations = newest.map(|(value, expected)| value - expected).filter(|deviation| deviation.is_finite());
+    deviations.max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_that_is_back_as_expected_is_named_by_how_far_it_was_off() {
+        assert_eq!(farthest(&[9.0, 1.0, f64::NAN, 1.0 + 1e-4], &[1.0, 3.0, 1.0, 1.0]), 8.0);
+        assert_eq!(farthest(&[9.0; 1], &[1.0]), 8.0);
+        let (mut values, expected) = ([1.0; 30], [1.0; 30]);
+        (values[0], values[28]) = (50.0, -3.0);
+        assert_eq!(farthest(&values, &expected), -4.0);
     }
 }

@@ -8,14 +8,17 @@ use andon_plant::{
     reconstruct::{Expectation, ReconstructError},
     verdict::Mode,
 };
-use andon_scoring::{Drift, Followed, Judgement, Row, Scorer, Threshold, ThresholdRow, thresholds::Hold};
+use andon_scoring::{
+    Drift, Followed, Judgement, Row, Scorer, Threshold, ThresholdRow,
+    thresholds::{Hold, ThresholdState},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     artifact::Artifact,
     detector::DetectorSettings,
     evidence::Evidence,
-    fit::{given_mode, mode_values, residual, usable},
+    fit::{given_mode, is_judgeable, mode_values, residual, still, usable},
 };
 
 /// What a detector has learned since the fit.
@@ -31,6 +34,17 @@ pub struct Learned {
     pub drift: Drift,
     /// Where the alarm stands.
     pub alarm: AlarmState,
+    /// What it was before what an alarm shows was called normal, until the next alarm.
+    #[serde(default)]
+    before: Option<Box<Checkpoint>>,
+}
+
+/// What is gone back to once what was called normal turns out to be real.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Checkpoint {
+    threshold: ThresholdState,
+    followed: Followed,
+    drift: Drift,
 }
 
 /// Whose window it is.
@@ -56,7 +70,9 @@ pub(crate) struct Judge {
     scorer: Scorer,
     pub(crate) learned: Learned,
     evidence: Evidence,
-    pub(crate) mode_tag: Option<usize>,
+    mode_tag: Option<usize>,
+    /// Which tags stood still in training: nothing was learned of them, and they say nothing.
+    still: Vec<bool>,
     /// Rows and time between two windows, and the time of the last one.
     stride: usize,
     step: Duration,
@@ -66,6 +82,7 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new(artifact: Artifact) -> Self {
         let Artifact { manifest, model, companions } = artifact;
+        let still = still(&manifest.tags, &model);
         let models = std::iter::once(model).chain(companions).map(|m| Box::new(m) as Box<dyn Reconstruct>).collect();
         let mode_tag = manifest.mode_tag.as_ref().and_then(|name| manifest.tags.iter().position(|t| t.name == *name));
         let window = manifest.window();
@@ -74,8 +91,12 @@ impl Judge {
         let step = window.grid * stride as u32;
         let (scorer, evidence) = (manifest.scorer, Evidence::new(manifest.habits, step));
         let (threshold, followed, alarm) = (manifest.threshold, scorer.followed(), AlarmState::default());
-        let learned = Learned { version, threshold, followed, drift: Drift::new(manifest.drift), alarm };
-        Self { models, scorer, learned, evidence, mode_tag, stride, step, last: None }
+        let learned = Learned { version, threshold, followed, drift: Drift::new(manifest.drift), alarm, before: None };
+        Self { models, scorer, learned, evidence, mode_tag, still, stride, step, last: None }
+    }
+
+    pub(crate) fn can_judge(&self, window: &Window) -> bool {
+        is_judgeable(window, self.mode_tag, &self.still)
     }
 
     pub(crate) fn learned(&self) -> Learned {
@@ -85,8 +106,40 @@ impl Judge {
     /// Back to as it was fitted.
     pub(crate) fn revert(&mut self) {
         self.learned.threshold.revert();
+        self.learned.before = None;
         self.learned.drift = self.learned.drift.anew();
         self.scorer.forget();
+    }
+
+    /// What goes on is normal: it may be learned from, and what was known before is remembered.
+    pub(crate) fn assess_normal(&mut self) {
+        let before = self.checkpoint();
+        if self.learned.threshold.assess_normal(self.learned.alarm.active()) {
+            self.learned.before = Some(before);
+        }
+        self.learned.drift.settled();
+    }
+
+    /// What goes on or has just ended is not normal, whatever was said of it or nobody said: what it has taught is taken back.
+    pub(crate) fn assess_real(&mut self) {
+        let Learned { threshold, drift, before, .. } = &mut self.learned;
+        threshold.assess_real();
+        if let Some(before) = before.take() {
+            threshold.take_back(before.threshold);
+            *drift = before.drift;
+            self.scorer.restore(before.followed);
+        }
+    }
+
+    /// The rows so far say nothing of those to come: the next begins anew.
+    pub(crate) fn begin_anew(&mut self) {
+        self.last = None;
+    }
+
+    fn checkpoint(&self) -> Box<Checkpoint> {
+        let Learned { threshold, drift, .. } = &self.learned;
+        let (threshold, drift) = (threshold.state(), drift.clone());
+        Box::new(Checkpoint { threshold, followed: self.scorer.followed(), drift })
     }
 
     pub(crate) fn restore(&mut self, learned: Learned) {
@@ -151,13 +204,16 @@ impl Judge {
         if arrival.late {
             return self.learned.threshold.in_force(said.place, transition);
         }
-        let hold = match arrival.held {
-            true => Hold::Maintenance,
-            false if self.learned.alarm.active() => Hold::Alarm,
-            false => Hold::None,
-        };
+        let hold = Hold::of(arrival.held, self.learned.alarm.active());
         let row = ThresholdRow { time, score: said.score, mode: said.place, transition, hold };
+        let learned_everything = self.learned.threshold.learns_everything();
         let threshold = self.learned.threshold.observe(&row);
+        match self.learned.threshold.learns_everything() {
+            // It has lapsed: this row is the first that teaches.
+            true if !learned_everything => self.learned.before = Some(self.checkpoint()),
+            false if hold == Hold::Alarm => self.learned.before = None,
+            _ => {}
+        }
         let input = Input::Level { time, level: said.score, threshold };
         self.learned.alarm = step(&settings.alarm, self.learned.alarm, input).0;
         if !self.learned.threshold.is_frozen() && (hold == Hold::Alarm || said.score < threshold) {
@@ -232,7 +288,7 @@ fn status(window: &Window, mode: &Mode) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use andon_model::NetworkKind;
-    use andon_plant::{Sample, TagName};
+    use andon_plant::{Assessment, Sample, TagName};
     use andon_scoring::ScorerSettings;
 
     use super::*;
@@ -298,6 +354,32 @@ mod tests {
         detector.revert();
         let reverted = residual(&mut detector, 4_200..4_230, 0.25);
         assert!(reverted > 0.1, "{reverted}");
+    }
+
+    #[test]
+    fn what_was_learned_of_a_nuisance_that_is_real_after_all_is_taken_back() {
+        let mut detector = detector();
+        residual(&mut detector, 3_000..3_100, 0.0);
+        residual(&mut detector, 3_100..3_160, 9.0);
+        assert!(detector.alarm_active());
+        let before = detector.learned().unwrap();
+        let known = |learned: &Learned| (learned.threshold.state(), learned.followed.clone());
+        detector.assess(Assessment::Nuisance);
+        residual(&mut detector, 3_160..3_400, 9.0);
+        let taught = detector.learned().unwrap();
+        assert!(known(&taught) != known(&before) && detector.alarm_active());
+        detector.restore(serde_json::from_str(&serde_json::to_string(&taught).unwrap()).unwrap());
+        detector.assess(Assessment::Real);
+        assert_eq!(known(&detector.learned().unwrap()), known(&before));
+        residual(&mut detector, 3_400..3_500, 9.0);
+        assert_eq!(known(&detector.learned().unwrap()), known(&before));
+
+        // What is learned well ends by itself, and may be real all the same.
+        detector.restore(taught);
+        residual(&mut detector, 3_500..6_000, 9.0);
+        assert!(!detector.alarm_active());
+        detector.assess(Assessment::Real);
+        assert_eq!(known(&detector.learned().unwrap()), known(&before));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //!
 //! An alarm is one *occurrence*: it begins when its condition has been anomalous for the on-delay, and ends when it has
 //! both returned to normal (for the off-delay, below the threshold by the hysteresis) and been acknowledged. A condition
-//! that comes back before it was acknowledged is the same occurrence, so that a nuisance is one line on the list; what an
-//! operator said of it before it came back is no longer said of it.
+//! that comes back of the same cause before it was acknowledged is the same occurrence, so that a nuisance is one line on the list; what
+//! an operator said of it before it came back is no longer said of it.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -73,7 +73,8 @@ pub struct AlarmSettings {
     pub on_delay: Duration,
     /// How long a level must be below the threshold less the hysteresis before the alarm is cleared.
     pub off_delay: Duration,
-    /// How far below the threshold a level must fall, in units of the score.
+    /// How far below the threshold a level must fall, in units of the score; never more than half of the threshold, for a score is
+    /// never below 0.
     pub hysteresis: f64,
 }
 
@@ -207,7 +208,7 @@ pub fn step(settings: &AlarmSettings, state: AlarmState, input: Input) -> (Alarm
         Input::Acknowledge => (AlarmState { acknowledged: true, ..state }, Some(Transition::Acknowledged)),
         Input::Level { time, level, threshold } => {
             let high = level >= threshold;
-            let low = level < threshold - settings.hysteresis;
+            let low = level < (threshold - settings.hysteresis).max(threshold / 2.0);
             let phase = match state.phase {
                 _ if !(high || low || level < threshold) => state.phase,
                 Phase::Normal if high => risen(settings, time, time),
@@ -345,6 +346,17 @@ mod tests {
     fn a_level_within_the_hysteresis_keeps_it_active() {
         let levels = [9.0; 5].into_iter().chain([2.7; 60]);
         assert_eq!(run(levels).1, [(3, Transition::Raised)]);
+    }
+
+    #[test]
+    fn a_hysteresis_wider_than_the_threshold_still_lets_an_alarm_clear() {
+        let wide = AlarmSettings { on_delay: Duration::ZERO, off_delay: Duration::ZERO, hysteresis: 9.0 };
+        let mut state = AlarmState::default();
+        for (level, active) in [(3.0, true), (1.6, true), (1.4, false)] {
+            let input = Input::Level { time: Timestamp::from_secs(1), level, threshold: 3.0 };
+            state = step(&wide, state, input).0;
+            assert_eq!(state.active(), active, "{level}");
+        }
     }
 
     #[test]

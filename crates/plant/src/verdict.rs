@@ -1,5 +1,7 @@
 //! What the detector says of one grid row of one asset.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -124,9 +126,9 @@ impl Verdict {
         self.score >= self.threshold
     }
 
-    /// How long one waits on average for a score this high in normal operation, in seconds, with rows `grid_s` apart.
-    pub fn return_period_s(&self, grid_s: f64) -> f64 {
-        10f64.powf(self.score) * grid_s
+    /// How long one waits on average for a score this high in normal operation, in seconds, with judged rows `step` apart.
+    pub fn return_period_s(&self, step: Duration) -> f64 {
+        10f64.powf(self.score) * step.as_secs_f64()
     }
 
     /// The tags that carried the score, largest share first.

@@ -2,11 +2,13 @@
 
 mod page;
 mod rows;
+mod spans;
 
 use andon_plant::{Alarm, AlarmId, Assessment, JournalEntry};
 use sqlx::SqliteConnection;
 
 pub use page::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Page};
+pub use spans::AlarmSpan;
 
 pub(crate) use rows::finding;
 

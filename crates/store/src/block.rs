@@ -5,13 +5,17 @@
 //! count     varint
 //! times     0, first, step (i64 each, little-endian): evenly spaced; or 1, length (varint), pco
 //! statuses  runs (varint), then each run's status and length (varints)
-//! values    pco to the end, on the bits of the numbers: NaN payloads and -0.0 come back as they were
+//! values    to the end: 0 and pco on the bits of the numbers, so that NaN payloads and -0.0 come back as they were; or
+//!           1 + decimals and pco on whole numbers, where each is one of those divided by ten to the decimals, to the bit
 //! checksum  CRC-32 of all before, little-endian
 //! ```
 //!
-//! `pco` (<https://github.com/pcodec/pcodec>) finds by itself whether numbers are decimals in disguise and whether their
-//! differences are smaller. Samples keep the order they were given in. What is read is checked before it is believed: broken
+//! In version 1 the values are pco on the bits, without a byte before it; it is read and no longer written.
+//!
+//! `pco` (<https://github.com/pcodec/pcodec>) finds by itself whether the differences of numbers are smaller. Samples keep the order they were given in. What is read is checked before it is believed: broken
 //! bytes are a typed error, and nothing larger than [`MAX_SAMPLES`] asks for is allocated.
+
+mod values;
 
 use andon_plant::{Sample, StatusCode, Timestamp};
 use pco::{ChunkConfig, standalone};
@@ -20,7 +24,9 @@ use crate::bytes::{Unread, put_varint, seal, unseal};
 
 /// More than this is never in one block.
 pub(crate) const MAX_SAMPLES: usize = 65_536;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Before there were decimals.
+const VERSION_BITS: u8 = 1;
 const EVEN: u8 = 0;
 const PACKED: u8 = 1;
 
@@ -58,7 +64,7 @@ pub(crate) fn encode(samples: &[Sample]) -> Result<Vec<u8>, BlockError> {
     put_statuses(&mut out, samples);
     if !samples.is_empty() {
         let values: Vec<f64> = samples.iter().map(|s| s.value).collect();
-        out.extend(packed(&values).ok_or(BlockError::Column("values"))?);
+        values::put(&mut out, &values).ok_or(BlockError::Column("values"))?;
     }
     Ok(seal(out))
 }
@@ -68,11 +74,11 @@ pub(crate) fn encode(samples: &[Sample]) -> Result<Vec<u8>, BlockError> {
 /// # Errors
 /// If the bytes are not those of a block.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Sample>, BlockError> {
-    match bytes.first() {
+    let version = match bytes.first() {
         None => return Err(BlockError::Empty),
-        Some(&VERSION) => {}
+        Some(known @ &(VERSION | VERSION_BITS)) => *known,
         Some(other) => return Err(BlockError::Version(*other)),
-    }
+    };
     let mut unread = Unread(unseal(bytes).and_then(|b| b.get(1..)).ok_or(BlockError::Checksum)?);
     let count = unread.count().filter(|count| *count <= MAX_SAMPLES).ok_or(BlockError::Column("count"))?;
     let times = times(&mut unread, count).ok_or(BlockError::Column("times"))?;
@@ -81,7 +87,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Sample>, BlockError> {
         .map(|t| Sample { time: Timestamp::from_micros(t), value: 0.0, status: StatusCode::GOOD })
         .collect();
     take_statuses(&mut unread, &mut samples).ok_or(BlockError::Column("statuses"))?;
-    let values: Vec<f64> = unpacked(unread.0, count).ok_or(BlockError::Column("values"))?;
+    let values = match version {
+        _ if count == 0 => unread.0.is_empty().then(Vec::new),
+        VERSION_BITS => unpacked(unread.0, count),
+        _ => values::take(&mut unread, count),
+    };
+    let values = values.ok_or(BlockError::Column("values"))?;
     for (sample, value) in samples.iter_mut().zip(values) {
         sample.value = value;
     }
@@ -147,9 +158,6 @@ fn packed<T: pco::data_types::Number>(numbers: &[T]) -> Option<Vec<u8>> {
 
 /// Exactly `count` numbers that fill `bytes`.
 fn unpacked<T: pco::data_types::Number>(bytes: &[u8], count: usize) -> Option<Vec<T>> {
-    if count == 0 {
-        return bytes.is_empty().then(Vec::new);
-    }
     let mut numbers = vec![T::default(); count];
     let progress = standalone::simple_decompress_into(bytes, &mut numbers).ok()?;
     (progress.finished && progress.n_processed == count).then_some(numbers)

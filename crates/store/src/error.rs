@@ -49,8 +49,14 @@ pub enum StoreError {
         /// The first migration that is not known here.
         migration: i64,
     },
-    /// The file has to be brought up to date before it can be read by what only reads.
-    #[error("{path} was written by an older version; start this one on it once, or say `--repair`")]
+    /// There is nothing to read.
+    #[error("there is no store: {path} is not there; check `store.url`, or let `andon run` or `andon import` make it")]
+    NoStore {
+        /// The file that is missing.
+        path: PathBuf,
+    },
+    /// The file was written by an older version, and reading alone does not change it.
+    #[error("{path} was written by an older version; start `andon run` once, which brings it up to date")]
     Older {
         /// The file.
         path: PathBuf,

@@ -17,6 +17,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// The same for the writer, which then tries again for as long as it takes and says so in the log.
 const WRITER_BUSY: Duration = Duration::from_secs(1);
 const READERS: u32 = 4;
+/// The log is emptied into the file once it has this many bytes.
+const LOG: u32 = 4 << 20;
 /// Rows that SQLite's thread may be ahead of a reader: fewer would have the two wait for each other all the time.
 const READ_AHEAD: usize = 1_024;
 
@@ -27,6 +29,8 @@ pub(crate) struct DatabaseFile {
     pub(crate) name: &'static str,
     pub(crate) migrations: Migrator,
     synchronous: SqliteSynchronous,
+    /// Bytes of a page in a new file; one that was made with others keeps them.
+    page: u32,
 }
 
 /// Alarms, models and state. `synchronous = full`: with a WAL every commit is flushed to the disk, so a transition that was
@@ -35,6 +39,7 @@ pub(crate) static MAIN: DatabaseFile = DatabaseFile {
     name: "main",
     migrations: sqlx::migrate!("../../migrations/sqlite/main"),
     synchronous: SqliteSynchronous::Full,
+    page: 4_096,
 };
 
 /// Samples and scores. `synchronous = full` here too: what was acknowledged as stored survives power loss. Whoever waits in the
@@ -44,6 +49,9 @@ pub(crate) static SAMPLES: DatabaseFile = DatabaseFile {
     name: "samples",
     migrations: sqlx::migrate!("../../migrations/sqlite/samples"),
     synchronous: SqliteSynchronous::Full,
+    // A block's data ends in a page that it shares with what fits beside it: pages of half the usual size waste half as much, 5 % of
+    // the file.
+    page: 2_048,
 };
 
 impl DatabaseFile {
@@ -116,12 +124,14 @@ impl DatabaseFile {
         SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
+            .page_size(self.page)
             .journal_mode(SqliteJournalMode::Wal)
             // In a new file, pages that became free can be given back; one made without this stays as it is.
             .auto_vacuum(SqliteAutoVacuum::Incremental)
             .synchronous(self.synchronous)
             .foreign_keys(true)
             .busy_timeout(BUSY)
+            .pragma("wal_autocheckpoint", (LOG / self.page).to_string())
             // A log that grew while a reader held it is cut back instead of kept for good.
             .pragma("journal_size_limit", "67108864")
             .disable_statement_logging()

@@ -13,6 +13,7 @@
 //! * [`block`] and `rollup`: samples in compressed columns, and what a block says of them unopened.
 //! * `names`, `rows`, `batch`, `tail`, `blocks`, `sealing`: how samples get there. A batch is a row of `tail` or rows of
 //!   `sample`; what is enough for a block is sealed, in one transaction that also deletes what it was made of.
+//! * [`walk`]: long histories of many tags, piece by piece.
 //! * [`space`], `shedding`: room on the disk, and what goes where there is none.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
 //!
@@ -48,12 +49,13 @@ mod tables;
 mod tail;
 pub mod url;
 pub mod vacuum;
+pub mod walk;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Page};
+pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, AlarmSpan, Cursor, CursorError, Page};
 pub use backup::{BackupError, BackupFile, BackupManifest, restore_backup, write_backup};
 pub use block::BlockError;
 pub use doctor::{Checkup, Finding, examine};
@@ -67,4 +69,5 @@ pub use space::{KeepFree, SpaceReport, SpaceState};
 pub use store::{Store, StoreStats};
 pub use url::{StoreUrl, StoreUrlError};
 pub use vacuum::vacuum;
+pub use walk::{Histories, Walk};
 pub use writer::WriterStats;

@@ -7,7 +7,7 @@ mod thin;
 use std::collections::BTreeSet;
 
 use andon_plant::{AssetName, Sample, TagKey, TagSample, Timestamp};
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::{
     batch::part_of,
@@ -31,12 +31,16 @@ impl Store {
     /// # Errors
     /// If the store is closed.
     pub async fn append_samples(&self, samples: Vec<TagSample>) -> Result<(), StoreError> {
-        let mut rest = samples;
-        while rest.len() > APPEND_ROWS {
-            let after = rest.split_off(APPEND_ROWS);
-            self.series().queue(SeriesWrite::Samples(std::mem::replace(&mut rest, after))).await?;
+        if samples.len() <= APPEND_ROWS {
+            return if samples.is_empty() { Ok(()) } else { self.series().queue(SeriesWrite::Samples(samples)).await };
         }
-        if rest.is_empty() { Ok(()) } else { self.series().queue(SeriesWrite::Samples(rest)).await }
+        // Each command has room for its own samples only: one that was split off would keep the room of them all in the queue.
+        let mut rest = samples.into_iter();
+        while rest.len() > 0 {
+            let command = rest.by_ref().take(APPEND_ROWS).collect();
+            self.series().queue(SeriesWrite::Samples(command)).await?;
+        }
+        Ok(())
     }
 
     /// Seals all samples in blocks, however few of a tag there are, and gives the room back to the disk. Sealing happens by
@@ -73,14 +77,7 @@ impl Store {
         to: Timestamp,
         query: SeriesQuery,
     ) -> Result<Vec<Sample>, StoreError> {
-        // One transaction: what is sealed meanwhile is seen in the tail or in a block, never in both or neither.
-        let mut conn = self.series_readers().begin().await?;
-        let Some(tag) = find_tag(&mut conn, key).await? else { return Ok(Vec::new()) };
-        let span = (from.as_micros(), to.as_micros());
-        match query.max_points {
-            Some(max_points) => Ok(query.arrange(thin::read(&mut conn, (tag, key), span, max_points).await?)),
-            None => listed(&mut conn, (tag, key), span, query).await,
-        }
+        read(self.series_readers(), key, from, to, query).await
     }
 
     /// A tag's newest sample.
@@ -96,10 +93,7 @@ impl Store {
     /// # Errors
     /// If the database fails, or the row or block is broken.
     pub async fn sample_at(&self, key: &TagKey, time: Timestamp) -> Result<Option<Sample>, StoreError> {
-        let mut conn = self.series_readers().begin().await?;
-        let Some(tag) = find_tag(&mut conn, key).await? else { return Ok(None) };
-        let (span, newest) = ((i64::MIN, time.as_micros().saturating_add(1)), SeriesQuery::newest(1));
-        Ok(listed(&mut conn, (tag, key), span, newest).await?.pop())
+        latest(self.series_readers(), key, time).await
     }
 
     /// The times of an asset's first and last sample.
@@ -107,13 +101,46 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn span(&self, asset: &AssetName) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
-        let mut conn = self.series_readers().begin().await?;
-        let stored = stored_span(&mut conn, asset).await?;
-        let logged = logged_span(&mut conn, asset).await?;
-        let both = stored.into_iter().chain(logged);
-        let span = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        Ok(span.map(|(first, last)| (Timestamp::from_micros(first), Timestamp::from_micros(last))))
+        span(self.series_readers(), asset).await
     }
+}
+
+/// A tag's samples with `from <= time < to`.
+pub(crate) async fn read(
+    readers: &SqlitePool,
+    key: &TagKey,
+    from: Timestamp,
+    to: Timestamp,
+    query: SeriesQuery,
+) -> Result<Vec<Sample>, StoreError> {
+    // One transaction: what is sealed meanwhile is seen in the tail or in a block, never in both or neither.
+    let mut conn = readers.begin().await?;
+    let Some(tag) = find_tag(&mut conn, key).await? else { return Ok(Vec::new()) };
+    let span = (from.as_micros(), to.as_micros());
+    match query.max_points {
+        Some(max_points) => Ok(query.arrange(thin::read(&mut conn, (tag, key), span, max_points).await?)),
+        None => listed(&mut conn, (tag, key), span, query).await,
+    }
+}
+
+/// A tag's newest sample that is not later than `time`.
+pub(crate) async fn latest(readers: &SqlitePool, key: &TagKey, time: Timestamp) -> Result<Option<Sample>, StoreError> {
+    let after = Timestamp::from_micros(time.as_micros().saturating_add(1));
+    let newest = read(readers, key, Timestamp::from_micros(i64::MIN), after, SeriesQuery::newest(1)).await?;
+    Ok(newest.first().copied())
+}
+
+/// The times of an asset's first and last sample.
+pub(crate) async fn span(
+    readers: &SqlitePool,
+    asset: &AssetName,
+) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+    let mut conn = readers.begin().await?;
+    let stored = stored_span(&mut conn, asset).await?;
+    let logged = logged_span(&mut conn, asset).await?;
+    let both = stored.into_iter().chain(logged);
+    let span = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    Ok(span.map(|(first, last)| (Timestamp::from_micros(first), Timestamp::from_micros(last))))
 }
 
 /// A tag's samples in a span, one by one.

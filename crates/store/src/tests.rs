@@ -11,6 +11,7 @@ mod queries;
 mod refusals;
 mod restart;
 mod sealing;
+mod walk;
 mod writing;
 
 use andon_plant::{

@@ -64,7 +64,7 @@ impl Mixer {
         self.history.keep(Series::Score(self.key.asset.clone()), Sample::good(time, verdict.score));
         self.history.keep(Series::Threshold(self.key.asset.clone()), Sample::good(time, verdict.threshold));
         self.server.publish_sample(&TagSample { key: self.key.clone(), sample });
-        self.server.publish_verdict(&verdict, verdict.return_period_s(GRID.as_secs_f64()));
+        self.server.publish_verdict(&verdict, verdict.return_period_s(GRID));
         self.server.publish_source(&SourceStatus {
             name: self.source.clone(),
             connected: true,

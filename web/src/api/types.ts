@@ -72,6 +72,8 @@ export interface Asset {
   open_alarms: number;
   /** Seconds between two rows. */
   grid_s: number;
+  /** Rows between two that are judged. */
+  window_stride: number;
   /** What is wrong with the tags that carry the score; empty unless it has reached the threshold. */
   findings?: Finding[];
   maintenance?: Maintenance | null;

@@ -29,13 +29,13 @@ export class ScoreTrend {
   private madeUp: Run<boolean>[] = [];
   private readonly greys = new Map<string, string>();
 
-  constructor(gridS: () => number, events: TrendEvents) {
+  constructor(stepS: () => number, events: TrendEvents) {
     this.trend = new Trend(
       {
         height: 220,
         padding: [RIBBON_PX + RIBBON_GAP_PX, 0, 0, 0],
         scales: { y: { range: (_u, _min, max) => [0, Math.min(17, Math.max(2, (max ?? 0) * 1.15))] } },
-        axes: [timeAxis(), scoreAxis(), periodAxis(gridS)],
+        axes: [timeAxis(), scoreAxis(), periodAxis(stepS)],
         series: [
           {},
           { stroke: INK, width: 1.5, points: { show: false } },
@@ -135,7 +135,7 @@ function scoreAxis(): uPlot.Axis {
 }
 
 /** The score in human terms: how rare it is in normal operation. */
-function periodAxis(gridS: () => number): uPlot.Axis {
+function periodAxis(stepS: () => number): uPlot.Axis {
   return {
     ...axisStyle(),
     scale: "y",
@@ -143,6 +143,6 @@ function periodAxis(gridS: () => number): uPlot.Axis {
     size: SIDE_PX,
     space: 32,
     grid: { show: false },
-    values: (_u, splits) => splits.map((s) => returnPeriodShort(10 ** s * gridS())),
+    values: (_u, splits) => splits.map((s) => returnPeriodShort(10 ** s * stepS())),
   };
 }

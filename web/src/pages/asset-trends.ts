@@ -54,12 +54,14 @@ export class AssetTrends {
       pick: (time) => this.pin(this.pinned === null ? time : null),
       zoom: (from, to) => this.setView({ kind: "fixed", from, to: Math.max(to, from + SHORTEST_S) }),
     };
-    this.score = new ScoreTrend(() => this.gridS, this.events);
+    this.score = new ScoreTrend(() => this.stepS, this.events);
     if (pinned !== null) this.pin(pinned);
   }
 
-  get gridS(): number {
-    return this.app.plant.assets.get(this.asset)?.grid_s ?? 1;
+  /** Seconds between two rows that are judged. */
+  get stepS(): number {
+    const asset = this.app.plant.assets.get(this.asset);
+    return asset ? asset.grid_s * asset.window_stride : 1;
   }
 
   /** The time the page speaks of; null is the present. */
@@ -194,7 +196,7 @@ export class AssetTrends {
   /** A longer silence is a gap. A thinned trend has its points up to two buckets apart, so there it takes longer. */
   private gapS(): number {
     const [from, to] = this.span();
-    return Math.max(5 * this.gridS, (5 * (to - from)) / MAX_POINTS);
+    return Math.max(5 * this.stepS, (5 * (to - from)) / MAX_POINTS);
   }
 
   private hover(time: number | null): void {

@@ -135,7 +135,8 @@ pub(super) struct Acknowledge {
 /// Acknowledges an alarm. One that is acknowledged already stays as it is.
 #[utoipa::path(post, path = "/alarms/{id}/acknowledge", tag = "alarms", params(("id" = i64, Path)),
     request_body = Acknowledge,
-    responses((status = 200, description = "The alarm"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "The alarm"), (status = 404, body = Problem),
+        (status = 422, description = "A key is not what it should be", body = Problem)))]
 pub(super) async fn acknowledge(
     State(api): State<Api>,
     Path(id): Path<i64>,

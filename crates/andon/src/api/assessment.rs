@@ -30,9 +30,11 @@ fn assessment(word: &str) -> Result<Assessment, Problem> {
 }
 
 /// Says what an alarm was, open or long closed; what was said last counts. That an active alarm of the score or of the model
-/// is a nuisance also tells the detector that what goes on is normal: it learns from it.
+/// is a nuisance also tells the detector that what goes on is normal: it learns from it. That the newest alarm of the score was real
+/// after all takes back what was learned of it.
 #[utoipa::path(post, path = "/alarms/{id}/assessment", tag = "alarms", params(("id" = i64, Path)), request_body = Assess,
-    responses((status = 200, description = "The alarm"), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, description = "The alarm"), (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 422, description = "A key is not what it should be", body = Problem)))]
 pub(super) async fn assess(
     State(api): State<Api>,
     Path(id): Path<i64>,

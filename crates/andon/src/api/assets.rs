@@ -39,6 +39,8 @@ pub(super) struct AssetItem {
     last_verdict: Option<Timestamp>,
     grid_s: f64,
     window_rows: usize,
+    /// Rows of the grid between two that are judged.
+    window_stride: usize,
     tags: Vec<TagName>,
     model: Option<ModelCard>,
     model_trouble: Option<String>,
@@ -60,7 +62,6 @@ impl AssetItem {
         // A verdict from before the source was lost is not what is true now.
         let verdict = card.verdict.filter(|_| card.connected);
         let v = verdict.as_deref();
-        let grid_s = config.grid.as_secs_f64();
         let waiting =
             if card.connected { StatusCode::BAD_WAITING_FOR_INITIAL_DATA } else { StatusCode::BAD_NO_COMMUNICATION };
         Self {
@@ -72,14 +73,15 @@ impl AssetItem {
             probability: v.map(|v| v.probability),
             probability_low: v.map(|v| v.probability_low),
             probability_high: v.map(|v| v.probability_high),
-            return_period_s: v.map(|v| v.return_period_s(grid_s)),
+            return_period_s: v.map(|v| v.return_period_s(config.step())),
             imputed: v.map(|v| v.imputed),
             status: v.map_or(waiting, |v| v.status).to_string(),
             anomalous: v.is_some_and(|v| v.anomalous()),
             last_sample: card.last_sample,
             last_verdict: v.map(|v| v.time),
-            grid_s,
+            grid_s: config.grid.as_secs_f64(),
             window_rows: config.window.rows,
+            window_stride: config.window.stride,
             tags: config.tags.iter().map(|t| t.tag.name.clone()).collect(),
             name: config.name.clone(),
             model: card.model,

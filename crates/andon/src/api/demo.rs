@@ -32,7 +32,8 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem>
 
 /// Injects a fault: `{"asset", "kind", "tag"?, "magnitude"?, "duration_s"?}`.
 #[utoipa::path(post, path = "/demo/faults", tag = "demo", request_body(content_type = "application/json"),
-    responses((status = 201, description = "The fault"), (status = 400, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 201, description = "The fault"), (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 422, description = "A key is not what it should be", body = Problem)))]
 pub(super) async fn inject(
     State(api): State<Api>,
     Body(request): Body<FaultRequest>,

@@ -33,10 +33,9 @@ fn message(api: &Api, event: Result<LiveEvent, BroadcastStreamRecvError>) -> Opt
         Ok(LiveEvent::Source(name)) => ("source", source(&api.hub.board.source(&name)?)),
         Ok(LiveEvent::Verdict(v)) => {
             let card = api.hub.board.asset(&v.asset)?;
-            let grid_s = card.config.grid.as_secs_f64();
             let mut body = serde_json::to_value(&*v).ok()?;
             body["anomalous"] = v.anomalous().into();
-            body["return_period_s"] = v.return_period_s(grid_s).into();
+            body["return_period_s"] = v.return_period_s(card.config.step()).into();
             body["status"] = v.status.to_string().into();
             body["findings"] = finding::all(&v).into();
             body["frozen"] = Standing::of(&card).frozen.into();

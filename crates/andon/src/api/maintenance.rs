@@ -26,9 +26,11 @@ const LONGEST_REASON: usize = 500;
 pub(super) struct Maintain {
     /// When it ends, by itself: RFC 3339 or epoch seconds, ahead, at most 31 days.
     #[serde(default)]
+    #[schema(required = true, nullable = false)]
     until: Option<String>,
     /// Why, kept in the journal of the asset's open alarms.
     #[serde(default)]
+    #[schema(required = true, nullable = false)]
     reason: Option<String>,
 }
 

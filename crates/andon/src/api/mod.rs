@@ -7,6 +7,7 @@ mod alike;
 mod assessment;
 mod assets;
 mod demo;
+mod exchange;
 mod finding;
 mod live;
 mod maintenance;
@@ -31,7 +32,7 @@ use axum::{
     middleware,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 use utoipa::OpenApi;
@@ -50,6 +51,8 @@ pub(crate) struct Api {
     pub(crate) plant: Option<Arc<PlantHandle>>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) cancel: CancellationToken,
+    /// One import at a time.
+    pub(crate) importing: Arc<Semaphore>,
 }
 
 #[derive(OpenApi)]
@@ -72,7 +75,7 @@ pub async fn serve(
         .with_context(|| format!("http.listen: {listen} can't be listened on; is another program using it?"))?;
     let address = listener.local_addr()?;
     let cancel = lifecycle.token();
-    let app = routes(Api { hub, plant, metrics, cancel: cancel.clone() })
+    let app = routes(Api { hub, plant, metrics, cancel: cancel.clone(), importing: Arc::new(Semaphore::new(1)) })
         .layer(middleware::from_fn_with_state(address.ip().is_loopback(), origin::check));
     lifecycle.spawn(async move {
         let stop = async move { cancel.cancelled().await };
@@ -95,6 +98,8 @@ fn resources() -> OpenApiRouter<Api> {
                 .routes(routes!(assets::contributions))
                 .routes(routes!(assets::model))
                 .routes(routes!(assets::models))
+                .routes(routes!(exchange::export))
+                .routes(routes!(exchange::import))
                 .routes(routes!(maintenance::begin, maintenance::end))
                 .routes(routes!(threshold::one))
                 .routes(routes!(threshold::revert))
@@ -168,7 +173,7 @@ mod tests {
         post /api/v1/alarms/{id}/acknowledge: comment
         post /api/v1/alarms/{id}/assessment: assessment, comment
         post /api/v1/assets/{asset}/maintenance: reason, until
-        post /api/v1/assets/{asset}/training: begin_with, from, to
+        post /api/v1/assets/{asset}/training: begin_with, everything, from, to
         "##);
     }
 }

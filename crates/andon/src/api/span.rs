@@ -38,6 +38,11 @@ impl Span {
         }
         Ok((from, to, points))
     }
+
+    /// The number of points that was asked for.
+    pub(super) fn max_points(&self) -> Option<usize> {
+        self.max_points
+    }
 }
 
 /// An instant in a query parameter.

@@ -5,7 +5,7 @@ use andon_store::{ExpectedPoint, SeriesQuery};
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     Api,
     assets::card,
+    exchange,
     problem::{Path, Problem, Query},
     span::Span,
 };
@@ -32,10 +33,13 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
     Json(json!({ "items": items, "next_cursor": null }))
 }
 
-/// The samples of a tag over a span; as CSV where the request accepts `text/csv`.
+/// The samples of a tag over a span. As CSV (`timestamp,asset,tag,value,quality,status`) or Parquet where the request accepts one
+/// of them: then each of them, however many, unless `max_points` is given.
 #[utoipa::path(get, path = "/tags/{asset}/{tag}/samples", tag = "tags",
     params(("asset" = String, Path), ("tag" = String, Path), Span),
-    responses((status = 200, description = "`{items: [{time, value, quality, status}]}`"), (status = 404, body = Problem)))]
+    responses((status = 200, description = "`{items: [{time, value, quality, status}]}`",
+        content((Value = "application/json"), (String = "text/csv"), ("application/vnd.apache.parquet"))),
+        (status = 404, body = Problem)))]
 pub(super) async fn samples(
     State(api): State<Api>,
     Path((asset, tag)): Path<(String, String)>,
@@ -44,23 +48,16 @@ pub(super) async fn samples(
 ) -> Result<Response, Problem> {
     let key = key(&api, &asset, &tag)?;
     let (from, to, points) = span.parse(api.hub.present(&key.asset))?;
-    let query = SeriesQuery::thinned(points);
-    let samples = api.hub.store.samples(&key, from, to, query).await?;
-    let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if accepts.contains("text/csv") {
-        return Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv(&samples)).into_response());
+    let kind = exchange::named(&headers);
+    if let (Some(kind), None) = (kind, span.max_points()) {
+        return exchange::one_tag(&api, &key, (from, to), kind).await;
+    }
+    let samples = api.hub.store.samples(&key, from, to, SeriesQuery::thinned(points)).await?;
+    if let Some(kind) = kind {
+        return exchange::thinned(&api, &key, &samples, kind);
     }
     let items: Vec<Value> = samples.iter().map(sample).collect();
     Ok(Json(json!({ "items": items, "next_cursor": null })).into_response())
-}
-
-fn csv(samples: &[Sample]) -> String {
-    let mut text = String::from("timestamp,value,quality\n");
-    for s in samples {
-        let value = if s.value.is_finite() { s.value.to_string() } else { String::new() };
-        text.push_str(&format!("{},{value},{}\n", s.time, s.quality().as_str()));
-    }
-    text
 }
 
 fn sample(s: &Sample) -> Value {

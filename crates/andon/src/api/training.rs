@@ -1,6 +1,7 @@
 //! Trainings: start one, see how far it has come, and cancel it.
 
-use andon_plant::AssetName;
+use andon_detect::fit::least_rows;
+use andon_plant::{AssetName, Timestamp};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,9 +12,12 @@ use super::{
     problem::{OptionalBody, Path, Problem},
     span::instant,
 };
-use crate::pipeline::{
-    live::LiveEvent,
-    training::{CancelError, Job, Order},
+use crate::{
+    config::AssetConfig,
+    pipeline::{
+        live::LiveEvent,
+        training::{CancelError, Job, Order},
+    },
 };
 
 /// The span to train on, the last seven days of history (or ten windows, where those are longer) where it is absent; and what to begin with.
@@ -29,12 +33,18 @@ pub(super) struct Train {
     /// The asset whose model training begins with; it may have other tags. From scratch where it is absent.
     #[serde(default)]
     begin_with: Option<String>,
+    /// Trains on the times in alarm and under maintenance too. Those are left out where it is absent, unless an operator has
+    /// assessed the alarm as a nuisance.
+    #[serde(default)]
+    everything: bool,
 }
 
 /// Trains a new model on stored history; it judges as soon as it is done.
 #[utoipa::path(post, path = "/assets/{asset}/training", tag = "training", params(("asset" = String, Path)),
     request_body = Train,
-    responses((status = 202, description = "The training"), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 202, description = "The training"), (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 422, description = "A key is not what it should be, or there is too little history", body = Problem),
+        (status = 503, body = Problem)))]
 pub(super) async fn start(
     State(api): State<Api>,
     Path(asset): Path<String>,
@@ -47,10 +57,40 @@ pub(super) async fn start(
     {
         return Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")));
     }
+    check_history(&api, &config, from, to).await?;
     let begin_with = body.begin_with.map(|name| source(&api, &name)).transpose()?;
-    let job = api.hub.training.request(Order { asset: config.name.clone(), from, to, begin_with });
+    let job = api.hub.training.request(Order {
+        from,
+        to,
+        begin_with,
+        everything: body.everything,
+        ..Order::whole(config.name.clone())
+    });
     let job = job.map_err(|busy| Problem::unavailable(busy.to_string()))?;
     Ok((StatusCode::ACCEPTED, Json(job)))
+}
+
+/// Refuses a span that holds too little history, before it waits for its turn.
+async fn check_history(
+    api: &Api,
+    asset: &AssetConfig,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<(), Problem> {
+    let Some((first, last)) = api.hub.store.span(&asset.name).await? else {
+        return Err(Problem::unprocessable(format!("asset {} has no history yet to train on", asset.name)));
+    };
+    let (from, to) = (from.map_or(first, |from| from.max(first)), to.map_or(last, |to| to.min(last)));
+    let (have, need) = (to.since(from), asset.grid * least_rows(asset.window.rows) as u32);
+    if have >= need {
+        return Ok(());
+    }
+    let (rows, grid_s, have_s, need_s) =
+        (asset.window.rows, asset.grid.as_secs_f64(), have.as_secs_f64(), need.as_secs_f64());
+    Err(Problem::unprocessable(format!(
+        "there are {have_s:.0} s of history in that span (all there is reaches from {first} to {last}); windows of {rows} rows, \
+         {grid_s} s apart, need at least {need_s:.0} s: train on more, or wait"
+    )))
 }
 
 /// An asset that has a model to begin with.

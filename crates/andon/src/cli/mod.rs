@@ -5,7 +5,9 @@ mod browse;
 mod check;
 mod demo;
 mod doctor;
+mod export;
 mod fit;
+mod import;
 mod progress;
 mod replay;
 mod restore;
@@ -36,6 +38,8 @@ enum Command {
     Fit(fit::Args),
     Score(score::Args),
     Replay(replay::Args),
+    Export(export::Args),
+    Import(import::Args),
     Simulate(simulate::Args),
     Backup(backup::Args),
     Restore(restore::Args),
@@ -71,6 +75,8 @@ impl Cli {
                 Command::Fit(args) => fit::run(args),
                 Command::Score(args) => score::run(args),
                 Command::Replay(args) => replay::run(args).await,
+                Command::Export(args) => export::run(args).await,
+                Command::Import(args) => import::run(args).await,
                 Command::Simulate(args) => simulate::run(args).await,
             };
             done.map(|()| ExitCode::SUCCESS)
@@ -80,9 +86,29 @@ impl Cli {
         match done {
             Ok(code) => code,
             Err(e) => {
-                eprintln!("error: {e:#}");
+                eprintln!("error: {}", said(&e));
                 ExitCode::from(2)
             }
         }
+    }
+}
+
+/// An error and its causes as one message; a cause that is told already is not told again.
+fn said(e: &anyhow::Error) -> String {
+    e.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said.as_str() {
+        "" => cause,
+        told if told.contains(&cause) => said,
+        told => format!("{told}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_told_already_is_not_told_again() {
+        let e = anyhow::anyhow!("no such file").context("/nope.csv: no such file").context("--begin-with");
+        assert_eq!(said(&e), "--begin-with: /nope.csv: no such file");
     }
 }

@@ -64,6 +64,11 @@ impl DetectionConfig {
         WindowerSettings::new(self.grid, self.window.rows, self.window.stride)
     }
 
+    /// The time between two rows that are judged.
+    pub fn step(&self) -> Duration {
+        self.grid * self.window.stride as u32
+    }
+
     /// How a detector for `tags` is fitted.
     pub fn fit_settings(&self, tags: &[Tag], now: Timestamp) -> FitSettings {
         FitSettings {

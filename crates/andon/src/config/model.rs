@@ -51,7 +51,11 @@ impl ModelConfig {
         super::parse(text, file, |s| {
             let detection = DetectionConfig::read(s);
             let grid = s.has("grid").then_some(detection.grid);
-            let column = |s: &mut Section<'_, '_>| Some((tag::tag(s), tag::limits(s)));
+            let column = |s: &mut Section<'_, '_>| {
+                let tag = tag::tag(s);
+                let limits = tag::limits(s, tag.as_ref());
+                Some((tag, limits))
+            };
             let tags = s
                 .tables("tag", column)?
                 .into_iter()

@@ -23,7 +23,8 @@ pub struct TagConfig {
 impl TagConfig {
     /// Reads one tag that must be read from one of `sources`.
     pub(super) fn read(s: &mut Section<'_, '_>, sources: &[Option<&str>]) -> Option<Self> {
-        let (tag, limits) = (tag(s), limits(s));
+        let tag = tag(s);
+        let limits = limits(s, tag.as_ref());
         let source = s.required("source", "\"plc1\"", |v| known_source(v, sources));
         let node = s.required("node", "\"nsu=http://plc.example/;s=Line1.Temperature\"", value::parsed);
         Some(Self { tag: tag?, source: source?, node: node?, limits: limits? })
@@ -75,9 +76,18 @@ pub(super) fn tag(s: &mut Section<'_, '_>) -> Option<Tag> {
 }
 
 /// Which deviations of a tag matter: keys that `model.toml` has too.
-pub(super) fn limits(s: &mut Section<'_, '_>) -> Option<TagLimits> {
+pub(super) fn limits(s: &mut Section<'_, '_>, tag: Option<&Tag>) -> Option<TagLimits> {
     let direction = s.optional("direction", direction).unwrap_or_default();
-    let least = s.optional("min_deviation", value::number).unwrap_or_default();
+    let usual = tag.map_or(0.0, |tag| least_deviation(tag.kind));
+    let least = s.optional("min_deviation", value::number).unwrap_or(usual);
+    if let Some(range) = tag.and_then(|tag| tag.range).filter(|range| least >= range.high() - range.low()) {
+        let text = format!(
+            " ({least}) is as wide as the tag's range ({} to {}): no deviation of it would ever count; make it smaller",
+            range.low(),
+            range.high()
+        );
+        s.fault("min_deviation", text);
+    }
     match TagLimits::new(direction, least) {
         Ok(limits) => Some(limits),
         Err(_) => {
@@ -87,6 +97,15 @@ pub(super) fn limits(s: &mut Section<'_, '_>) -> Option<TagLimits> {
             );
             None
         }
+    }
+}
+
+/// What does not matter where nobody said: less than a twentieth of a state. A state that never changes in a mode is expected
+/// within a millionth, and would lead an alarm by twenty of them.
+fn least_deviation(kind: TagKind) -> f64 {
+    match kind {
+        TagKind::Boolean | TagKind::Enum => 0.05,
+        TagKind::Analog | TagKind::Counter => 0.0,
     }
 }
 

@@ -343,8 +343,11 @@ fn a_threshold_says_where_it_stands_in_one_way_only() {
     assert_snapshot!(asset_faults("threshold = { cost = { false_alarm = 1, miss = 0 } }"), @r##"
     andon.toml:7: asset[Mixer].threshold.cost.miss = 0: must be above 0, at most 1e9
     "##);
-    assert_snapshot!(asset_faults("threshold = { floor = 4 }"), @r##"
-    andon.toml:7: asset[Mixer].threshold.cap = 3.5: must be from threshold.floor to 16
+    assert_snapshot!(asset_faults("threshold = { floor = 4, cap = 3 }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.cap = 3: must be from threshold.floor to 16
+    "##);
+    assert_snapshot!(asset_faults("threshold = { score = 0 }"), @r##"
+    andon.toml:7: asset[Mixer].threshold.score = 0: must be from 0.1 to 16
     "##);
     assert_snapshot!(asset_faults("threshold = { freeze = \"400d\" }"), @r##"
     andon.toml:7: asset[Mixer].threshold.freeze = "400d": must be at most 366 days, such as "48h": after it the threshold learns again, alarm or not
@@ -353,7 +356,7 @@ fn a_threshold_says_where_it_stands_in_one_way_only() {
     andon.toml:7: asset[Mixer].threshold.freeze = 172800: expected a time span in quotes, such as "5s", found a whole number
     "##);
     assert_snapshot!(asset_faults("threshold = { strategy = \"fixed\", score = 40 }"), @r##"
-    andon.toml:7: asset[Mixer].threshold.score = 40: must be from 0 to 16
+    andon.toml:7: asset[Mixer].threshold.score = 40: must be from 0.1 to 16
     "##);
 }
 

@@ -1,6 +1,6 @@
 //! Stored history, as training wants it and as OPC UA clients read it.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use andon_detect::Stream;
 use andon_plant::{Sample, StatusCode, TagKey, Timestamp};
@@ -10,19 +10,25 @@ use async_trait::async_trait;
 
 use crate::config::AssetConfig;
 
-/// The stored samples of all tags of an asset in [`from`, `to`), after the values in force at `from`.
+/// The stored samples of all tags of an asset in these `pieces` of time, each after the values in force at its start. Between
+/// two of them every tag is lost.
 ///
 /// # Errors
 /// If they can't be read.
-pub async fn stream(store: &Store, asset: &AssetConfig, from: Timestamp, to: Timestamp) -> Result<Stream, StoreError> {
+pub async fn stream(store: &Store, asset: &AssetConfig, pieces: &[Range<Timestamp>]) -> Result<Stream, StoreError> {
     store.flush().await?;
     let mut all = Vec::new();
     for (ix, tag) in asset.tags.iter().enumerate() {
         let key = TagKey { asset: asset.name.clone(), tag: tag.tag.name.clone() };
-        let in_force = store.sample_at(&key, from).await?;
-        all.extend(in_force.into_iter().map(|s| (ix, Sample { time: from, ..s })));
-        let samples = store.samples(&key, from, to, SeriesQuery::default()).await?;
-        all.extend(samples.into_iter().map(|s| (ix, s)));
+        for (n, piece) in pieces.iter().enumerate() {
+            let in_force = store.sample_at(&key, piece.start).await?;
+            all.extend(in_force.into_iter().map(|s| (ix, Sample { time: piece.start, ..s })));
+            let samples = store.samples(&key, piece.start, piece.end, SeriesQuery::default()).await?;
+            all.extend(samples.into_iter().map(|s| (ix, s)));
+            if n + 1 < pieces.len() {
+                all.push((ix, Sample::new(piece.end, f64::NAN, StatusCode::BAD_NO_DATA)));
+            }
+        }
     }
     Ok(Stream::new(all))
 }

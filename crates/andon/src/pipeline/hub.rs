@@ -7,7 +7,7 @@ use andon_store::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    alarms::{Message, Said},
+    alarms::{Assessed, Message, Said},
     board::Board,
     instructions::Instruction,
     live::LiveFeed,
@@ -86,8 +86,9 @@ impl Hub {
         answer.await.map_err(|_| AlarmError::Stopping)?
     }
 
-    /// Says what an alarm was; what was said last counts. Durable when this returns. Of an alarm of the score or the model that
-    /// is active it also tells the detector: what goes on is normal and is learned from, or from now on is not.
+    /// Says what an alarm was; what was said last counts. Durable when this returns. The detector is told that what goes on is
+    /// normal, by an alarm of the score or the model that is active, and is learned from; or that it was not, by the newest alarm of
+    /// the score: what was learned of it is taken back.
     ///
     /// # Errors
     /// If there is no such alarm, or it can't be written.
@@ -95,9 +96,14 @@ impl Hub {
         let assessment = said.assessment;
         let (reply, answer) = oneshot::channel();
         self.alarms.send(Message::Assess { id, said, reply }).await.map_err(|_| AlarmError::Stopping)?;
-        let alarm = answer.await.map_err(|_| AlarmError::Stopping)??;
-        let judged = matches!(alarm.condition, Condition::Score | Condition::Model);
-        if judged && alarm.state.active() {
+        let Assessed { alarm, newest } = answer.await.map_err(|_| AlarmError::Stopping)??;
+        let told = match assessment {
+            Assessment::Nuisance => {
+                alarm.state.active() && matches!(alarm.condition, Condition::Score | Condition::Model)
+            }
+            Assessment::Real => newest && alarm.condition == Condition::Score,
+        };
+        if told {
             let assessed = Instruction::Assessed { asset: alarm.asset.clone(), assessment };
             self.instructions.send(assessed).await.map_err(|_| AlarmError::Stopping)?;
         }

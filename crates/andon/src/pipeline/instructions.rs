@@ -4,7 +4,7 @@
 //! One task; whoever asks waits for it where its queue is full. It also looks once a second for a maintenance that has begun
 //! or ended by itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use andon_detect::Learned;
 use andon_plant::{Assessment, AssetName, Timestamp};
@@ -16,7 +16,7 @@ use super::{
     alarms::Message,
     detection::{Detection, Input},
     hub::{Hub, InstructionError},
-    maintenance::{Maintenance, Plan},
+    maintenance::{self, Maintenance, Plan},
     publish,
 };
 use crate::lifecycle::Lifecycle;
@@ -48,6 +48,8 @@ pub(super) struct Instructions {
     detection: Detection,
     lifecycle: Lifecycle,
     plan: Plan,
+    /// What is written down of each asset.
+    marked: BTreeMap<AssetName, bool>,
 }
 
 impl Instructions {
@@ -59,7 +61,8 @@ impl Instructions {
         lifecycle: Lifecycle,
     ) -> Result<Self, StoreError> {
         let plan = Plan::restored(&hub.store, hub.config.assets.iter().map(|a| &a.name)).await?;
-        let mut restored = Self { hub, ua, detection, lifecycle, plan };
+        let mut restored = Self { hub, ua, detection, lifecycle, plan, marked: BTreeMap::new() };
+        restored.end_what_ended().await;
         restored.look().await;
         Ok(restored)
     }
@@ -114,9 +117,12 @@ impl Instructions {
         let now = self.hub.clock.now();
         for card in self.hub.board.assets() {
             let due = self.plan.due(&card, now);
+            let held = due.is_some();
             if card.maintenance != due {
                 self.change(&card.config.name, card.maintenance.is_some(), due).await;
             }
+            // By the clock of the samples that are left out of training.
+            self.mark(&card.config.name, card.last_sample.unwrap_or(now), held).await;
         }
     }
 
@@ -131,6 +137,30 @@ impl Instructions {
             self.give(Input::Hold { asset: asset.clone(), held: hold }).await;
         }
         publish::state(&self.hub, &self.ua, asset);
+    }
+
+    /// Writes down the end of an order that ended while nobody looked.
+    async fn end_what_ended(&mut self) {
+        let now = self.hub.clock.now();
+        for card in self.hub.board.assets() {
+            let asset = &card.config.name;
+            if let Some(end) = self.plan.ends(asset).filter(|end| *end <= now) {
+                self.mark(asset, end, false).await;
+            }
+        }
+    }
+
+    /// Writes down whether an asset is under maintenance, once, and again until that has been done.
+    async fn mark(&mut self, asset: &AssetName, time: Timestamp, held: bool) {
+        if self.marked.get(asset) == Some(&held) {
+            return;
+        }
+        match maintenance::mark(&self.hub.store, asset, time, held).await {
+            Ok(()) => drop(self.marked.insert(asset.clone(), held)),
+            Err(e) => {
+                tracing::error!(%asset, "that a maintenance has begun or ended could not be written, it is tried again: {e}")
+            }
+        }
     }
 
     async fn revert(&self, asset: AssetName, by: &str) -> Result<(), InstructionError> {
@@ -198,6 +228,24 @@ mod tests {
         bench.clock.advance(Duration::from_secs(60));
         after.look().await;
         assert_eq!(state(&bench).0, AssetState::NoData);
+    }
+
+    #[tokio::test]
+    async fn when_an_asset_was_under_maintenance_is_written_down() {
+        let bench = bench().await;
+        let now = bench.hub.clock.now();
+        let until = now.after(Duration::from_secs(60));
+        let order = Maintenance::ordered(until, "belt".to_owned(), "ann");
+        let mut before = task(&bench).await;
+        before.maintain(&mixer(), Some(order), "ann").await.unwrap();
+        let served = maintenance::history(&bench.hub.store, &mixer()).await.unwrap();
+        assert_eq!(served, [(now, None)]);
+        // It ends while nobody looks.
+        bench.clock.advance(Duration::from_secs(90));
+        bench.hub.board.update("Mixer", |card| card.maintenance = None);
+        task(&bench).await;
+        let served = maintenance::history(&bench.hub.store, &mixer()).await.unwrap();
+        assert_eq!(served, [(now, Some(until))]);
     }
 
     #[tokio::test]

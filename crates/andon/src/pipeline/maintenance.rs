@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::board::AssetCard;
 
+/// Maintenances of an asset that are remembered.
+const REMEMBERED: usize = 1_000;
+
 /// Who says that an asset is under maintenance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +54,35 @@ fn key(asset: &AssetName) -> String {
     format!("maintenance/{asset}")
 }
 
+fn history_key(asset: &AssetName) -> String {
+    format!("maintenance-history/{asset}")
+}
+
+/// From when to when an asset was under maintenance; no end while it is.
+pub(super) type MaintenanceSpan = (Timestamp, Option<Timestamp>);
+
+/// Whether `time` lies in a maintenance.
+pub(super) fn holds((from, to): &MaintenanceSpan, time: Timestamp) -> bool {
+    *from <= time && to.is_none_or(|to| time < to)
+}
+
+/// When an asset was under maintenance, oldest first.
+pub(super) async fn history(store: &Store, asset: &AssetName) -> Result<Vec<MaintenanceSpan>, StoreError> {
+    Ok(store.get_state(&history_key(asset)).await?.unwrap_or_default())
+}
+
+/// Writes down that an asset is under maintenance from `now` on, or no longer is. Changes nothing where that is written already.
+pub(super) async fn mark(store: &Store, asset: &AssetName, now: Timestamp, held: bool) -> Result<(), StoreError> {
+    let mut spans = history(store, asset).await?;
+    match (held, spans.last_mut()) {
+        (true, None | Some((_, Some(_)))) => spans.push((now, None)),
+        (false, Some((_, end @ None))) => *end = Some(now),
+        _ => return Ok(()),
+    }
+    spans.drain(..spans.len().saturating_sub(REMEMBERED));
+    store.put_state(&history_key(asset), &spans).await
+}
+
 /// Every asset's orders and switches.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -69,6 +101,11 @@ impl Plan {
             }
         }
         Ok(plan)
+    }
+
+    /// When the order of an asset ends.
+    pub(super) fn ends(&self, asset: &AssetName) -> Option<Timestamp> {
+        self.orders.get(asset)?.until
     }
 
     /// Writes an order, or the end of one, and takes it up.

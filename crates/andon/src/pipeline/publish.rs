@@ -93,14 +93,14 @@ async fn publish(hub: &Hub, ua: &UaServer, judged: &Judged) {
     let verdict = Arc::new(judged.verdict.clone());
     metrics::counter!("andon_verdicts_total", "asset" => verdict.asset.to_string()).increment(1);
     let now = hub.clock.now();
-    let grid_s = hub.board.update(&verdict.asset, |card| {
+    let step = hub.board.update(&verdict.asset, |card| {
         card.verdict = Some(verdict.clone());
         card.judged_at = Some(now);
         card.silence = None;
         (card.drift, card.learned) = (judged.drift, judged.learned.clone());
-        card.config.grid.as_secs_f64()
+        card.config.step()
     });
-    ua.publish_verdict(&verdict, verdict.return_period_s(grid_s.unwrap_or(1.0)));
+    ua.publish_verdict(&verdict, verdict.return_period_s(step.unwrap_or(Duration::from_secs(1))));
     hub.live.send(LiveEvent::Verdict(verdict.clone()));
     // The alarm task only ends when the process stops.
     drop(hub.alarms.send(Message::Verdict { verdict, drift: judged.drift }).await);

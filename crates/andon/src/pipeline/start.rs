@@ -287,7 +287,7 @@ async fn refill(
     let published = latest_score(hub, asset).await?;
     let window = asset.grid * (asset.window.rows as u32 + asset.window.rows as u32 / 2);
     let from = published.unwrap_or(last).before(window);
-    let samples = stream(&hub.store, asset, from, Timestamp::from_micros(i64::MAX)).await?;
+    let samples = stream(&hub.store, asset, &[from..Timestamp::from_micros(i64::MAX)]).await?;
     let samples = samples
         .samples()
         .iter()

@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::fit::{
-        series,
+        recording::series,
         tests::{ROWS, recording, settings},
     };
 

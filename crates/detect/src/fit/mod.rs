@@ -12,10 +12,12 @@
 //! what calibrates there is none.
 //!
 //! * [`held_out`]: which rows calibrate.
+//! * [`recording`]: what a recording must be.
 //! * [`challengers`]: the linear models that every network must beat, on the same rows.
 
 mod challengers;
 mod held_out;
+mod recording;
 
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
@@ -35,13 +37,11 @@ use crate::{
 };
 pub use challengers::Challenger;
 use held_out::HeldOut;
+pub use recording::least_rows;
+use recording::{MOST_MODES, enough};
 
 /// The usual share of a recording that judgement is calibrated on.
 pub const CALIBRATION_SHARE: f64 = 0.2;
-
-/// From here on a value measures nothing: the largest number a 32-bit tag can hold stands for `no value` in many systems, and
-/// larger ones have no finite square, so that a tag that shows one could not be scaled.
-const TOO_LARGE: f64 = f32::MAX as f64;
 
 /// What [`fit`] is told besides the data.
 #[derive(Debug, Clone)]
@@ -106,6 +106,19 @@ pub enum FitError {
         value: f64,
         /// When.
         time: Timestamp,
+    },
+    /// The mode tag shows no states.
+    #[error(
+        "mode tag `{tag}` names no operating modes: it shows {values} different values, {example} among them; a mode is a whole \
+         number, and there are at most {MOST_MODES} of them; name a tag that shows a state, or none"
+    )]
+    ModeTag {
+        /// The tag.
+        tag: TagName,
+        /// How many different values it has.
+        values: usize,
+        /// One of them, that is no whole number where there is one.
+        example: f64,
     },
     /// The model could not be trained.
     #[error(transparent)]
@@ -233,22 +246,6 @@ pub fn train(
     Fitting { stream, tags, settings, progress }.run(&all)
 }
 
-/// The recording as runs of consecutive grid rows, of which there are enough, and none with a value that was not measured.
-fn enough(stream: &Stream, tags: &[Tag], settings: &FitSettings) -> Result<Vec<Series>, FitError> {
-    if let Some((tag, sample)) = stream.samples().iter().find(|(_, sample)| sample.value.abs() >= TOO_LARGE) {
-        let (tag, value) = (tags[*tag].name.clone(), sample.value);
-        return Err(FitError::TooLarge { tag, value, time: sample.time });
-    }
-    let all = series(stream, tags.len(), &settings.window);
-    let have = all.iter().map(|s| s.rows.len()).sum();
-    let need = settings.window.rows * 3;
-    if have < need {
-        let (window, grid_s) = (settings.window.rows, settings.window.grid.as_secs_f64());
-        return Err(FitError::TooFewRows { have, need, window, grid_s });
-    }
-    Ok(all)
-}
-
 /// A fit that runs.
 struct Fitting<'a> {
     stream: &'a Stream,
@@ -298,18 +295,15 @@ impl Fitting<'_> {
 
     /// Residuals of every window whose newest row was held out and is clear of what trained, cut exactly as they
     /// would be live.
-    fn calibration(
-        &self,
-        held_out: &HeldOut,
-        model: &mut dyn Reconstruct,
-    ) -> Result<Vec<HeldOutRow>, ReconstructError> {
+    fn calibration(&self, held_out: &HeldOut, model: &mut Autoencoder) -> Result<Vec<HeldOutRow>, ReconstructError> {
+        let still = still(self.tags, model);
         let (settings, mut rows, mut failed) = (self.settings, Vec::new(), None);
         let mut last: Option<Timestamp> = None;
         self.stream.play(&settings.window, self.tags.len(), |windower, time| {
             if failed.is_some() || !held_out.calibrates(time, &settings.window) {
                 return;
             }
-            let Some(window) = windower.window().filter(|w| is_judgeable(w, settings.mode_tag)) else { return };
+            let Some(window) = windower.window().filter(|w| is_judgeable(w, settings.mode_tag, &still)) else { return };
             let step = settings.window.grid * settings.window.stride.max(1) as u32;
             let segment_start = last.is_none_or(|l| l.after(step) != time);
             last = Some(time);
@@ -329,25 +323,16 @@ impl Fitting<'_> {
     }
 }
 
-/// The recording as runs of consecutive grid rows.
-fn series(stream: &Stream, tags: usize, window: &WindowerSettings) -> Vec<Series> {
-    let mut all: Vec<Series> = Vec::new();
-    let mut last: Option<Timestamp> = None;
-    stream.play(window, tags, |windower, time| {
-        if last.is_none_or(|l| l.after(window.grid) != time) {
-            all.push(Series { rows: Vec::new() });
-        }
-        last = Some(time);
-        if let (Some(series), Some(row)) = (all.last_mut(), windower.last_row()) {
-            series.rows.push(row.clone());
-        }
-    });
-    all
+/// Which of its tags stood still when a model was trained: nothing was learned of them, and they say nothing.
+pub(crate) fn still(tags: &[Tag], model: &Autoencoder) -> Vec<bool> {
+    let constant: Vec<&TagName> = model.manifest().normalisation.constant().collect();
+    tags.iter().map(|tag| constant.contains(&&tag.name)).collect()
 }
 
-/// Whether a window can be judged: every cell has a number, and in the newest row one that is judged was measured.
-pub(crate) fn is_judgeable(window: &Window, mode_tag: Option<usize>) -> bool {
-    window.is_complete() && usable(window, mode_tag).contains(&true)
+/// Whether a window can be judged: every cell has a number, and in the newest row one that says something was measured.
+pub(crate) fn is_judgeable(window: &Window, mode_tag: Option<usize>, still: &[bool]) -> bool {
+    let measured = usable(window, mode_tag);
+    window.is_complete() && measured.iter().zip(still).any(|(measured, still)| *measured && !still)
 }
 
 /// `value - expected` of the newest row, a number a tag, in engineering units.
@@ -419,11 +404,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn where_only_the_mode_was_measured_there_is_nothing_to_judge() {
+    fn where_only_the_mode_or_what_stood_still_was_measured_there_is_nothing_to_judge() {
         let window = |fill| Window { time: Timestamp::from_secs(0), rows: 1, tags: 2, values: vec![1.0; 2], fill };
-        let mode_only = window(vec![Fill::Measured, Fill::Held]);
-        assert!(!is_judgeable(&mode_only, Some(0)) && is_judgeable(&mode_only, None));
-        assert!(is_judgeable(&window(vec![Fill::Held, Fill::Doubtful]), Some(0)));
+        let judgeable = |fill, mode_tag, still| is_judgeable(&window(fill), mode_tag, &[still, false]);
+        let first = || vec![Fill::Measured, Fill::Held];
+        assert!(judgeable(first(), None, false));
+        assert!(!judgeable(first(), Some(0), false) && !judgeable(first(), None, true));
+        assert!(judgeable(vec![Fill::Held, Fill::Doubtful], Some(0), true));
     }
 
     #[test]
@@ -450,6 +437,14 @@ pub(crate) mod tests {
             let named = format!("tag `B` is {value:e} at 1970-01-01T00:00:33Z: ");
             assert!(refused.to_string().starts_with(&named), "{refused}");
         }
+    }
+
+    #[test]
+    fn what_is_measured_names_no_operating_modes() {
+        let settings = FitSettings { mode_tag: Some(1), ..settings() };
+        let refused =
+            fit(&recording(80, 0..0), &tags(), &settings, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string();
+        assert!(refused.starts_with("mode tag `B` names no operating modes: it shows "), "{refused}");
     }
 
     #[test]

@@ -19,8 +19,22 @@ pub enum Hold {
     None,
     /// An alarm is active. That may be called normal by an operator, or last so long that it is.
     Alarm,
-    /// The asset is under maintenance. However long that lasts, it teaches nothing, and no alarm's freeze grows by it.
+    /// The asset is under maintenance, and no alarm is active. However long that lasts, it teaches nothing.
     Maintenance,
+    /// The asset is under maintenance, and an alarm is active. No freeze grows by it, and none ends.
+    AlarmInMaintenance,
+}
+
+impl Hold {
+    /// What holds of an asset.
+    pub fn of(maintenance: bool, alarm: bool) -> Self {
+        match (maintenance, alarm) {
+            (false, false) => Self::None,
+            (false, true) => Self::Alarm,
+            (true, false) => Self::Maintenance,
+            (true, true) => Self::AlarmInMaintenance,
+        }
+    }
 }
 
 /// Whether rows teach, and for how long they have not.
@@ -76,7 +90,7 @@ impl Freeze {
             self.held = match before {
                 Hold::Alarm => self.held + passed,
                 Hold::None => self.held.saturating_sub(passed),
-                Hold::Maintenance => self.held,
+                Hold::Maintenance | Hold::AlarmInMaintenance => self.held,
             };
         }
         if self.state == State::Lapsed {
@@ -85,9 +99,8 @@ impl Freeze {
         let (next, change) = match (self.state, hold) {
             (State::Free, Hold::Alarm) => (State::Frozen, Change::Frozen),
             (State::Frozen, Hold::Alarm) if self.held >= limits.longest => (State::Lapsed, Change::Lapsed),
-            (State::Frozen, Hold::None | Hold::Maintenance) => (State::Free, Change::Released),
-            // What was called normal before a maintenance is normal after it.
-            (State::Normal, Hold::None) => (State::Free, Change::Released),
+            // What is said of an alarm before a maintenance or in it holds after it, as long as the alarm outlasts it.
+            (State::Frozen | State::Normal, Hold::None | Hold::Maintenance) => (State::Free, Change::Released),
             (State::Lapsed, Hold::None) if self.held.is_zero() => (State::Free, Change::Released),
             _ => return None,
         };
@@ -96,7 +109,7 @@ impl Freeze {
     }
 
     pub(super) fn teaches(&self) -> Teaches {
-        let held = matches!(self.last, Some((_, Hold::Maintenance)));
+        let held = matches!(self.last, Some((_, Hold::Maintenance | Hold::AlarmInMaintenance)));
         match self.state {
             _ if held => Teaches::Nothing,
             State::Free => Teaches::Usual,
@@ -105,9 +118,15 @@ impl Freeze {
         }
     }
 
-    /// An operator says that what the alarm shows is normal; what has changed by it.
-    pub(super) fn assess_normal(&mut self) -> Option<Change> {
-        let frozen = self.state == State::Frozen;
+    /// Whether what holds is taken for normal.
+    pub(super) fn is_normal(&self) -> bool {
+        matches!(self.state, State::Normal | State::Lapsed)
+    }
+
+    /// An operator says that what the alarm shows is normal; what has changed by it. An alarm that has just become active freezes with
+    /// the next row only.
+    pub(super) fn assess_normal(&mut self, active: bool) -> Option<Change> {
+        let frozen = self.state == State::Frozen || (self.state == State::Free && active);
         if frozen {
             self.state = State::Normal;
         }
@@ -116,7 +135,7 @@ impl Freeze {
 
     /// What an operator called normal, or nobody called anything, is no longer taken for it; what has changed by it.
     pub(super) fn no_longer_normal(&mut self) -> Option<Change> {
-        let taught = matches!(self.state, State::Normal | State::Lapsed);
+        let taught = self.is_normal();
         if taught {
             (self.state, self.held) = (State::Frozen, Duration::ZERO);
         }

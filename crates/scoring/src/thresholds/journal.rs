@@ -26,6 +26,8 @@ pub enum Change {
     Lapsed,
     /// An operator has said that this is normal: rows teach again.
     AssessedNormal,
+    /// What was called normal is real after all: the threshold is again as it was before that.
+    TakenBack,
     /// The threshold is again as it was fitted.
     Reverted,
 }

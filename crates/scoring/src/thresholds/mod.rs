@@ -43,7 +43,7 @@ pub use error::ThresholdError;
 pub use freeze::Hold;
 pub use journal::{Change, Entry};
 pub use settings::{LONGEST_FREEZE, ThresholdSettings};
-pub use threshold::{Threshold, ThresholdRow};
+pub use threshold::{Threshold, ThresholdRow, ThresholdState};
 
 use calibration::{Normal, Place};
 use context::Context;

@@ -9,6 +9,8 @@ use super::{AlarmBudget, AlarmCost, Strategy, ThresholdError};
 
 /// The cap of a budget that nobody wrote.
 const USUAL_CAP: f64 = 3.5;
+/// The lowest base that can be set: four of five rows of normal operation reach it.
+const LEAST_SCORE: f64 = 0.1;
 /// The longest freeze that can be set: a year.
 pub const LONGEST_FREEZE: Duration = Duration::from_secs(366 * 24 * 3600);
 
@@ -29,7 +31,7 @@ pub struct ThresholdSettings {
     /// A base out of a budget or of costs is at least this score, and the threshold never falls below it.
     pub floor: f64,
     /// A base out of a budget or of costs is at most this score; where nobody wrote a budget or costs 3.5, so that a recording of
-    /// a year does not make the detector deaf to what takes place once a month, and else none.
+    /// a year does not make the detector deaf to what takes place once a month (or the floor, if that is higher), and else none.
     pub cap: Option<f64>,
     /// How far above its base the threshold may rise.
     pub reach: f64,
@@ -75,7 +77,7 @@ impl ThresholdSettings {
     /// The cap in force.
     pub fn cap(&self) -> f64 {
         let written = self.budget.is_some() || self.cost.is_some();
-        self.cap.unwrap_or(if written { MAX_SCORE } else { USUAL_CAP })
+        self.cap.unwrap_or(if written { MAX_SCORE } else { USUAL_CAP.max(self.floor) })
     }
 
     /// Checks the ranges.
@@ -105,7 +107,7 @@ impl ThresholdSettings {
             return Err(ThresholdError::TwoBases { first, second });
         }
         if let Some(score) = self.score {
-            ThresholdError::check("score", score, (0.0, MAX_SCORE), "from 0 to 16")?;
+            ThresholdError::check("score", score, (LEAST_SCORE, MAX_SCORE), "from 0.1 to 16")?;
         }
         self.cost.map_or(Ok(()), |cost| cost.check())
     }

@@ -179,7 +179,7 @@ fn what_one_mode_has_taught_makes_no_other_deaf_nor_itself_deafer_than_it_was_lo
         let before = everywhere(&t);
         let in_first = |n: usize| ThresholdRow { mode: Some(0), transition: false, ..held(n, 5.0) };
         t.observe(&in_first(0));
-        t.assess_normal();
+        t.assess_normal(false);
         teach(&mut t, 1..20_000, in_first);
         let after = everywhere(&t);
         assert!(after[0] <= 6.0, "{strategy:?} {after:?}");
@@ -329,7 +329,7 @@ fn settings_are_read_as_they_are_written() {
 fn a_setting_out_of_its_range_is_named_with_its_value_and_its_range() {
     let error = |json: &str| serde_json::from_str::<ThresholdSettings>(json).unwrap().check().unwrap_err().to_string();
     for (json, message) in [
-        (r#"{"score": 40}"#, "threshold.score is 40; it must be from 0 to 16"),
+        (r#"{"score": 40}"#, "threshold.score is 40; it must be from 0.1 to 16"),
         (r#"{"floor": -1}"#, "threshold.floor is -1; it must be from 0 to 16"),
         (r#"{"cap": 1.5}"#, "threshold.cap is 1.5; it must be from threshold.floor to 16"),
         (r#"{"reach": 17}"#, "threshold.reach is 17; it must be from 0 to 16"),
@@ -445,7 +445,7 @@ proptest! {
         for (n, (score, mode, transition, held)) in rows.into_iter().enumerate() {
             let seen = ThresholdRow { mode: (mode < 3).then_some(mode), transition, hold: alarm_if(held), ..row(n, score) };
             if n % 7 == 0 {
-                t.assess_normal();
+                t.assess_normal(false);
             }
             let at = t.observe(&seen);
             prop_assert!((base - 0.5..=base + 4.0).contains(&at), "{:?} {}", strategy, at);

@@ -38,6 +38,14 @@ pub struct ThresholdRow {
     pub hold: Hold,
 }
 
+/// What a threshold has learned, without why and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdState {
+    strategy: Fitted,
+    /// The highest score that has taught, of each place.
+    taught: Vec<f64>,
+}
+
 /// A threshold with its state. It is written out with the rest of a detector, so that a restart goes on where it stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
@@ -46,10 +54,9 @@ pub struct Threshold {
     places: Places,
     freezing: Limits,
     transition_factor: f64,
-    strategy: Fitted,
+    #[serde(flatten)]
+    state: ThresholdState,
     as_fitted: Fitted,
-    /// The highest score that has taught, of each place.
-    taught: Vec<f64>,
     freeze: Freeze,
     lessons: Lessons,
     journal: Journal,
@@ -73,12 +80,11 @@ impl Threshold {
         Ok(Self {
             base,
             bounds,
-            taught: vec![0.0; normal.places.all().count()],
+            state: ThresholdState { strategy: strategy.clone(), taught: vec![0.0; normal.places.all().count()] },
             places: normal.places,
             freezing: Limits { longest: settings.freeze, gap: calibration.step * GAP_ROWS },
             transition_factor: settings.transition_factor,
-            as_fitted: strategy.clone(),
-            strategy,
+            as_fitted: strategy,
             freeze: Freeze::default(),
             lessons: Lessons::default(),
             journal: Journal::new(start),
@@ -108,27 +114,44 @@ impl Threshold {
         self.at(self.places.of(mode, transition))
     }
 
-    /// An operator says that what the asset does is normal: the freeze ends, and until its cause does every row teaches.
-    /// Changes nothing where nothing is frozen.
-    pub fn assess_normal(&mut self) {
-        if let Some(change) = self.freeze.assess_normal() {
-            self.note(change);
-        }
+    /// An operator says that what the asset does is normal: the freeze ends, and until its cause does every row teaches. Whether
+    /// that changes anything: it does not where nothing is frozen and no alarm is `active`.
+    pub fn assess_normal(&mut self, active: bool) -> bool {
+        let change = self.freeze.assess_normal(active);
+        change.into_iter().for_each(|change| self.note(change));
+        change.is_some()
     }
 
     /// An operator says that what the asset does is not normal after all: nothing teaches any more until it has ended. What it has
-    /// taught stays; [`revert`](Self::revert) takes it back.
+    /// taught stays; [`take_back`](Self::take_back) undoes it.
     pub fn assess_real(&mut self) {
         if let Some(change) = self.freeze.no_longer_normal() {
             self.note(change);
         }
     }
 
+    /// Back to what it had learned `before`.
+    pub fn take_back(&mut self, before: ThresholdState) {
+        self.state = before;
+        self.lessons.forget();
+        self.note(Change::TakenBack);
+    }
+
+    /// Whether what is unusual teaches too, because it was called normal or has lasted too long to be anything else.
+    pub fn learns_everything(&self) -> bool {
+        self.freeze.is_normal()
+    }
+
+    /// What it has learned, to go back to.
+    pub fn state(&self) -> ThresholdState {
+        self.state.clone()
+    }
+
     /// Back to as it was fitted. The journal stays; while something holds, nothing teaches, whatever was said of it.
     pub fn revert(&mut self) {
         self.freeze.no_longer_normal();
-        self.strategy = self.as_fitted.clone();
-        self.taught.fill(0.0);
+        self.state.strategy = self.as_fitted.clone();
+        self.state.taught.fill(0.0);
         self.lessons.forget();
         self.note(Change::Reverted);
     }
@@ -150,12 +173,12 @@ impl Threshold {
 
     fn at(&self, place: Place) -> f64 {
         let fitted = self.bounds.keep(self.as_fitted.at(place));
-        let highest = (fitted + ABOVE.fitted).max(self.taught[place.0] + ABOVE.taught);
-        self.bounds.keep(self.strategy.at(place)).min(highest)
+        let highest = (fitted + ABOVE.fitted).max(self.state.taught[place.0] + ABOVE.taught);
+        self.bounds.keep(self.state.strategy.at(place)).min(highest)
     }
 
     fn hear(&mut self, lesson: Lesson, threshold: f64) {
-        let Self { freeze, lessons, strategy, taught, .. } = self;
+        let Self { freeze, lessons, state: ThresholdState { strategy, taught }, .. } = self;
         let mut learn = |lesson: &Lesson| {
             let highest = &mut taught[lesson.place.0];
             *highest = highest.max(lesson.score);

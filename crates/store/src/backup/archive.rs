@@ -110,7 +110,6 @@ fn unpack(file: File, folder: &Path) -> Result<BackupManifest, Unpack> {
         }
         out.sync_all().map_err(Unpack::Write)?;
     }
-    drop(entries);
     // What follows is the end of the archive, with its checksum.
     io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(damaged)?;
     Ok(manifest)

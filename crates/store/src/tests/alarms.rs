@@ -42,6 +42,63 @@ async fn an_occurrence_is_followed_from_raised_to_acknowledged() {
 }
 
 #[tokio::test]
+async fn when_an_asset_was_in_alarm_and_what_was_said_of_each_time() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let first = store.insert_alarm(alarm(at(10)), vec![entry(at(10), Transition::Raised)]).await.unwrap();
+    let lines = [
+        (11, Transition::AssessedNuisance),
+        (20, Transition::Cleared),
+        (30, Transition::Raised),
+        (31, Transition::AssessedReal),
+        (40, Transition::Cleared),
+    ];
+    let (cleared_at, assessment) = (Some(at(40)), Some(Assessment::Real));
+    let ended = Alarm { state: AlarmState::default(), cleared_at, assessment, ..first };
+    store.update_alarm(&ended, lines.map(|(s, t)| entry(at(s), t)).to_vec()).await.unwrap();
+    // Called a nuisance, and then worse: what was said no longer stands.
+    let again = store.insert_alarm(alarm(at(50)), vec![entry(at(50), Transition::Raised)]).await.unwrap();
+    let lines = [(51, Transition::AssessedNuisance), (52, Transition::Worsened)];
+    store.update_alarm(&again, lines.map(|(s, t)| entry(at(s), t)).to_vec()).await.unwrap();
+    let spans = async |from, to| {
+        let spans = store.alarm_spans(&again.asset, &again.condition, at(from), at(to)).await.unwrap();
+        spans.into_iter().map(|s| (s.from, s.to, s.said)).collect::<Vec<_>>()
+    };
+    let all = [
+        (at(10), Some(at(20)), Some(Assessment::Nuisance)),
+        (at(30), Some(at(40)), Some(Assessment::Real)),
+        (at(50), None, None),
+    ];
+    assert_eq!(spans(0, 100).await, all);
+    assert_eq!(spans(25, 50).await, all[1..2]);
+    assert_eq!(spans(60, 70).await, all[2..]);
+    assert_eq!(spans(0, 10).await, []);
+}
+
+/// What is thought of each span of an alarm after these transitions, a second apart.
+async fn said(lines: &[Transition]) -> Vec<Option<Assessment>> {
+    let folder = folder();
+    let store = open(&folder).await;
+    let lines = (0..).zip(lines).map(|(s, transition)| entry(at(s), *transition));
+    let a = store.insert_alarm(alarm(at(0)), lines.collect()).await.unwrap();
+    let spans = store.alarm_spans(&a.asset, &a.condition, at(0), at(100)).await.unwrap();
+    // What stands with the alarm, nothing here, is of the last one.
+    spans[..spans.len() - 1].iter().map(|span| span.said).collect()
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_alarm_is_said_of_each_time_it_came_and_unsaid_where_it_became_worse() {
+    use Transition::{AssessedNuisance, AssessedReal, Cleared, Raised, Worsened};
+    let (nuisance, real) = (Some(Assessment::Nuisance), Some(Assessment::Real));
+    assert_eq!(said(&[Raised, Cleared, Raised, Cleared, AssessedNuisance, Raised]).await, [nuisance; 2]);
+    assert_eq!(said(&[Raised, AssessedNuisance, Worsened, Cleared, Raised]).await, [None]);
+    assert_eq!(
+        said(&[Raised, AssessedReal, Cleared, Raised, Cleared, AssessedNuisance, Raised]).await,
+        [real, nuisance]
+    );
+}
+
+#[tokio::test]
 async fn an_alarm_that_is_not_there_is_not_updated() {
     let folder = folder();
     let store = open(&folder).await;

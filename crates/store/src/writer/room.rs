@@ -61,7 +61,7 @@ impl<W: Write> Task<W> {
             }
             return released;
         }
-        if !batch.iter().any(|job| job.write.needs_room()) || (tries >= AT_ONCE && tries % SHED_EVERY != 0) {
+        if !batch.iter().any(|job| job.write.needs_room()) || (tries >= AT_ONCE && !tries.is_multiple_of(SHED_EVERY)) {
             return false;
         }
         match tries {

@@ -10,6 +10,7 @@ use super::{
     Alarms,
     occurrence::{NEW, Occurrence},
 };
+use crate::pipeline::maintenance::{self, MaintenanceSpan};
 
 /// Said with each line of the journal.
 const COMMENT: &str = "judged after its time";
@@ -21,6 +22,8 @@ pub(super) struct Late {
     last: Timestamp,
     state: AlarmState,
     active: Option<Activation>,
+    /// When the asset was under maintenance, as known when the episode began.
+    maintained: Vec<MaintenanceSpan>,
 }
 
 /// An alarm as it would have been.
@@ -52,16 +55,28 @@ impl Late {
 }
 
 impl Alarms {
-    /// Takes a late row. What an open alarm or maintenance covers is not written down again.
+    /// Takes a late row. What an open alarm, or the maintenance of its time, covers is not written down again.
     pub(super) async fn judge_late(&mut self, verdict: &Verdict) {
         let Some(card) = self.hub.board.asset(&verdict.asset) else { return };
-        let covered = card.maintenance.is_some() || self.is_active(&verdict.asset, &Condition::Score);
+        let active = self.is_active(&verdict.asset, &Condition::Score);
+        if !self.late.contains_key(&verdict.asset) {
+            let maintained = self.maintained(&verdict.asset).await;
+            self.late.insert(verdict.asset.clone(), Late { maintained, ..Late::default() });
+        }
+        let late = self.late.entry(verdict.asset.clone()).or_default();
+        let covered = active || late.maintained.iter().any(|span| maintenance::holds(span, verdict.time));
         let level = if covered { f64::NEG_INFINITY } else { verdict.score };
         let seen = Verdict { score: level, ..verdict.clone() };
-        let ended = self.late.entry(verdict.asset.clone()).or_default().see(&card.config.alarm, &seen);
-        if let Some(ended) = ended {
+        if let Some(ended) = late.see(&card.config.alarm, &seen) {
             self.journal(&verdict.asset, ended, verdict.time).await;
         }
+    }
+
+    async fn maintained(&self, asset: &AssetName) -> Vec<MaintenanceSpan> {
+        maintenance::history(&self.hub.store, asset).await.unwrap_or_else(|e| {
+            tracing::error!(%asset, "when it was under maintenance can't be read; late rows are judged as if it never was: {e}");
+            Vec::new()
+        })
     }
 
     /// An episode is over.
@@ -78,11 +93,10 @@ impl Alarms {
         let said = Occurrence::of_verdict(&card.config, &ended.worst, None);
         let alarm = said.raise(&card.config, Condition::Score, AlarmState::default(), None, ended.from);
         let alarm = Alarm { cleared_at: Some(until), ..alarm };
-        let line = |time, transition| {
-            let comment = Some(COMMENT.to_owned());
-            JournalEntry { alarm: NEW, time, transition, by: None, comment }
-        };
-        let lines = vec![line(ended.from, Transition::Raised), line(until, Transition::Cleared)];
+        let line =
+            |time, transition, comment| JournalEntry { alarm: NEW, time, transition, by: None, comment: Some(comment) };
+        let raised = line(ended.from, Transition::Raised, format!("{}; {COMMENT}", alarm.message));
+        let lines = vec![raised, line(until, Transition::Cleared, COMMENT.to_owned())];
         if let Err(e) = self.hub.store.insert_alarm(alarm, lines).await {
             tracing::error!(%asset, "what late rows showed could not be written: {e}");
         }

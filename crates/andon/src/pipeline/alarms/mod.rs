@@ -3,15 +3,17 @@
 //! It steps [`andon_plant::alarm`] with verdicts, source losses and acknowledgements. A transition is written to the
 //! store before anybody is told of it. It waits for the main database only, never for a model or a busy historian.
 //!
-//! * Here: the task and its conditions. `occurrence`: what an alarm says. `late`: rows that came after their time.
+//! * Here: the task. `point`: one condition and its occurrences. `occurrence`: what an alarm says. `late`: rows that came
+//!   after their time.
 //! * `trouble`: sources that are away, and models that do not judge or no longer fit.
 //! * `operator`: what people do with an alarm.
 
 mod late;
 mod occurrence;
 mod operator;
+mod point;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod trouble;
 
 use std::{
@@ -21,8 +23,7 @@ use std::{
 };
 
 use andon_plant::{
-    Alarm, AlarmId, AlarmState, Assessment, AssetName, Condition, JournalEntry, SourceName, TagKey, TagName, Timestamp,
-    Verdict,
+    Alarm, AlarmId, AlarmState, Assessment, AssetName, Condition, JournalEntry, SourceName, TagKey, Timestamp, Verdict,
     alarm::{AlarmSettings, Input, Transition, step},
 };
 use andon_scoring::DriftState;
@@ -31,6 +32,7 @@ use andon_ua_server::UaServer;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    board::AssetCard,
     hub::{AlarmError, Hub},
     live::LiveEvent,
     publish,
@@ -38,6 +40,7 @@ use super::{
 use crate::config::AssetConfig;
 use late::Late;
 use occurrence::{NEW, Occurrence};
+use point::Point;
 
 /// What the alarm task is told.
 pub(super) enum Message {
@@ -48,11 +51,19 @@ pub(super) enum Message {
     /// An operator has seen an alarm.
     Acknowledge { id: AlarmId, by: String, comment: Option<String>, reply: oneshot::Sender<Result<Alarm, AlarmError>> },
     /// An operator says what an alarm was.
-    Assess { id: AlarmId, said: Said, reply: oneshot::Sender<Result<Alarm, AlarmError>> },
+    Assess { id: AlarmId, said: Said, reply: oneshot::Sender<Result<Assessed, AlarmError>> },
     /// Something is to be noted in the journal of an asset's open alarms.
     Note { asset: AssetName, by: Option<String>, comment: String },
     /// There is no more to come.
     Stop,
+}
+
+/// An alarm that an operator has assessed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Assessed {
+    pub(super) alarm: Alarm,
+    /// No other has been raised of its condition since.
+    pub(super) newest: bool,
 }
 
 /// What an operator says of an alarm.
@@ -64,16 +75,6 @@ pub struct Said {
     pub by: String,
     /// Kept in the journal.
     pub comment: Option<String>,
-}
-
-/// One condition of one asset.
-#[derive(Default)]
-struct Point {
-    state: AlarmState,
-    /// The occurrence that is open.
-    alarm: Option<Alarm>,
-    /// The tags that have led it since it was last raised.
-    led: HashSet<TagName>,
 }
 
 /// The alarm task.
@@ -88,6 +89,8 @@ pub(super) struct Alarms {
     unjudged: HashMap<AssetName, Timestamp>,
     /// Tags whose conditions show an incident.
     grouped: HashSet<TagKey>,
+    /// The newest row of each asset that was under maintenance, until its window has left that behind.
+    maintained: HashMap<AssetName, Timestamp>,
     /// Late rows of assets that have had no row in its time since.
     late: HashMap<AssetName, Late>,
 }
@@ -97,17 +100,15 @@ impl Alarms {
     pub(super) fn restored(hub: Hub, ua: UaServer, open: Vec<Alarm>) -> Self {
         let mut points: HashMap<_, Point> = HashMap::new();
         for alarm in open {
-            let key = (alarm.asset.clone(), alarm.condition.clone());
-            let led = alarm.contributions.first().map(|c| c.tag.clone()).into_iter().collect();
-            points.insert(key, Point { state: alarm.state, alarm: Some(alarm), led });
+            points.entry((alarm.asset.clone(), alarm.condition.clone())).or_default().restore(alarm);
         }
-        let (lost, heard, unjudged, grouped, late) = Default::default();
-        let mut alarms = Self { hub, ua, points, lost, heard, unjudged, grouped, late };
+        let (lost, heard, unjudged, grouped, maintained, late) = Default::default();
+        let mut alarms = Self { hub, ua, points, lost, heard, unjudged, grouped, maintained, late };
         let assets: Vec<AssetName> = alarms.hub.config.assets.iter().map(|a| a.name.clone()).collect();
         for asset in assets {
             alarms.count(&asset);
         }
-        let open: Vec<Alarm> = alarms.points.values().filter_map(|p| p.alarm.clone()).collect();
+        let open: Vec<Alarm> = alarms.points.values().filter_map(Point::shown).collect();
         open.iter().for_each(|alarm| alarms.mirror(alarm));
         alarms
     }
@@ -159,22 +160,38 @@ impl Alarms {
         if let Some(late) = self.late.remove(&verdict.asset) {
             self.end_late(&verdict.asset, late).await;
         }
-        let raises = card.maintenance.is_none() || self.is_active(&verdict.asset, &Condition::Score);
+        let quiet = self.is_quiet(&card, verdict.time);
+        let raises = !quiet || self.is_active(&verdict.asset, &Condition::Score);
         let level = if raises { verdict.score } else { f64::NEG_INFINITY };
         let input = Input::Level { time: verdict.time, level, threshold: verdict.threshold };
         let config = card.config;
         let describe = |config: &AssetConfig| Occurrence::of_verdict(config, verdict, drift);
         self.advance(&config, Condition::Score, &config.alarm, input, verdict.time, describe).await;
-        if card.maintenance.is_none() && verdict.anomalous() {
+        if !quiet && verdict.anomalous() {
             self.worsen(Occurrence::of_verdict(&config, verdict, drift), verdict).await;
         }
+    }
+
+    /// Whether an asset is under maintenance, or was while its window still holds rows of it.
+    fn is_quiet(&mut self, card: &AssetCard, time: Timestamp) -> bool {
+        let asset = &card.config.name;
+        if card.maintenance.is_some() {
+            self.maintained.insert(asset.clone(), time);
+            return true;
+        }
+        let window = card.config.grid * card.config.window.rows as u32;
+        let settling = self.maintained.get(asset).is_some_and(|until| time < until.after(window));
+        if !settling {
+            self.maintained.remove(asset);
+        }
+        settling
     }
 
     /// The alarm of a score that is active says what is worst of it.
     async fn worsen(&mut self, occurrence: Occurrence, verdict: &Verdict) {
         let key = (verdict.asset.clone(), Condition::Score);
         let Some(point) = self.points.get(&key).filter(|point| point.state.active()) else { return };
-        let Some(before) = point.alarm.clone().map(|alarm| Alarm { state: point.state, ..alarm }) else { return };
+        let Some(before) = point.current() else { return };
         let normal = before.assessment == Some(Assessment::Nuisance);
         let Some(alarm) = occurrence.worsen(before, &point.led) else { return };
         let no_longer_normal = normal && alarm.assessment.is_none();
@@ -208,20 +225,26 @@ impl Alarms {
         time: Timestamp,
         describe: impl FnOnce(&AssetConfig) -> Occurrence,
     ) {
-        let point = self.points.entry((asset.name.clone(), condition.clone())).or_default();
+        let key = (asset.name.clone(), condition.clone());
+        let point = self.points.entry(key.clone()).or_default();
         let (state, transition) = step(settings, point.state, input);
-        let before = (std::mem::replace(&mut point.state, state), point.alarm.clone());
-        let Some(transition) = transition else { return };
-        let alarm = match (transition, point.alarm.take()) {
-            (Transition::Raised, open) => describe(asset).raise(asset, condition, state, open, time),
-            (_, Some(open)) => Alarm { state, cleared_at: Some(time), ..open },
-            (_, None) => return,
+        let Some(transition) = transition else { return point.state = state };
+        let before = point.clone();
+        let alarm = match transition {
+            Transition::Raised => {
+                let said = describe(asset);
+                let open = point.goes_on(said.leader());
+                Some(said.raise(asset, condition, state, open, time))
+            }
+            _ => point.alarm.take().map(|open| Alarm { state, cleared_at: Some(time), ..open }),
         };
-        let key = (asset.name.clone(), alarm.condition.clone());
-        let line = JournalEntry { alarm: alarm.id, time, transition, by: None, comment: None };
+        point.state = state;
+        let Some(alarm) = alarm else { return };
+        let comment = (transition == Transition::Raised).then(|| alarm.message.clone());
+        let line = JournalEntry { alarm: alarm.id, time, transition, by: None, comment };
         if let Err(e) = self.record(key.clone(), alarm, line).await {
             tracing::error!(asset = %asset.name, "an alarm could not be written, it is tried again with the next row: {e}");
-            (self.points.entry(key.clone()).or_default().state, self.points.entry(key).or_default().alarm) = before;
+            self.points.insert(key, before);
         }
     }
 
@@ -238,13 +261,9 @@ impl Alarms {
             alarm.condition, transition.as_str(), alarm.message);
         metrics::counter!("andon_alarm_transitions_total", "transition" => transition.as_str()).increment(1);
         let point = self.points.entry(key).or_default();
-        point.state = alarm.state;
-        point.alarm = alarm.state.open().then(|| alarm.clone());
-        if transition == Transition::Raised {
-            point.led.clear();
-        }
-        point.led.extend(alarm.contributions.first().map(|c| c.tag.clone()));
-        self.mirror(&alarm);
+        point.take(&alarm, transition);
+        let shown = point.shown();
+        self.mirror(shown.as_ref().unwrap_or(&alarm));
         self.count(&alarm.asset);
         self.hub.live.send(LiveEvent::Alarm(Arc::new(alarm.clone())));
         publish::state(&self.hub, &self.ua, &alarm.asset);
@@ -280,7 +299,7 @@ impl Alarms {
     }
 
     fn count(&self, asset: &AssetName) {
-        let open = self.points.iter().filter(|((a, _), p)| a == asset && p.alarm.is_some()).count();
+        let open = self.points.iter().filter(|((a, _), _)| a == asset).map(|(_, point)| point.open().count()).sum();
         self.hub.board.update(asset, |card| card.open_alarms = open);
     }
 }

@@ -59,7 +59,7 @@ impl Occurrence {
     /// leads, it is to be acknowledged and assessed anew, as if it were raised.
     pub(super) fn worsen(self, active: Alarm, led: &HashSet<TagName>) -> Option<Alarm> {
         let band = |severity: u16| [ADVISORY, LOW].map(|top| severity > top);
-        let leads = self.contributions.first().is_some_and(|leader| !led.contains(&leader.tag));
+        let leads = self.leader().is_some_and(|leader| !led.contains(leader));
         let rises = self.severity > active.severity && band(self.severity) != band(active.severity);
         let rises = rises || leads && self.severity >= active.severity;
         if !rises && self.severity < active.severity.saturating_add(DECADE) {
@@ -72,6 +72,11 @@ impl Occurrence {
             (alarm.acknowledged_at, alarm.acknowledged_by, alarm.assessment) = (None, None, None);
         }
         Some(alarm)
+    }
+
+    /// The tag that carries it most.
+    pub(super) fn leader(&self) -> Option<&TagName> {
+        self.contributions.first().map(|c| &c.tag)
     }
 
     pub(super) fn raise(
@@ -126,7 +131,7 @@ fn contributions(asset: &AssetConfig, verdict: &Verdict) -> Vec<Contribution> {
 fn message(asset: &AssetConfig, verdict: &Verdict, contributions: &[Contribution]) -> String {
     let findings: Vec<String> = verdict.findings.iter().map(|f| f.text.clone()).collect();
     let parts = if findings.is_empty() { contributions.iter().map(deviation).collect() } else { findings };
-    let rarity = rarity(verdict.return_period_s(asset.grid.as_secs_f64()));
+    let rarity = rarity(verdict.return_period_s(asset.step()));
     format!("{} ({}, {rarity})", parts.join("; "), verdict.mode.as_str())
 }
 

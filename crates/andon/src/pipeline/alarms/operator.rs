@@ -7,7 +7,7 @@ use andon_plant::{
     alarm::{AlarmSettings, Input, Transition, step},
 };
 
-use super::{Alarms, Said};
+use super::{Alarms, Assessed, Said};
 use crate::pipeline::{hub::AlarmError, live::LiveEvent};
 
 impl Alarms {
@@ -27,30 +27,28 @@ impl Alarms {
     }
 
     /// Notes what an operator says an alarm was, open or long closed; what was said last counts.
-    pub(super) async fn assess(&mut self, id: AlarmId, said: Said) -> Result<Alarm, AlarmError> {
+    pub(super) async fn assess(&mut self, id: AlarmId, said: Said) -> Result<Assessed, AlarmError> {
         let (time, transition) = (self.hub.clock.now(), Transition::from(said.assessment));
         let line = JournalEntry { alarm: id, time, transition, by: Some(said.by), comment: said.comment };
+        let newest = self.points.values().any(|point| point.is_newest(id));
         if let Some((key, alarm)) = self.open(id) {
-            return self.record(key, Alarm { assessment: Some(said.assessment), ..alarm }, line).await;
+            let alarm = self.record(key, Alarm { assessment: Some(said.assessment), ..alarm }, line).await?;
+            return Ok(Assessed { alarm, newest });
         }
         let alarm = Alarm { assessment: Some(said.assessment), ..self.stored(id).await? };
         self.hub.store.update_alarm(&alarm, vec![line]).await?;
         self.hub.live.send(LiveEvent::Alarm(Arc::new(alarm.clone())));
-        Ok(alarm)
+        Ok(Assessed { alarm, newest })
     }
 
     /// Writes `comment` into the journal of every open alarm of an asset.
     pub(super) async fn note(&mut self, asset: &AssetName, by: Option<String>, comment: &str) {
-        let ids: Vec<AlarmId> = self
-            .points
-            .iter()
-            .filter(|((a, _), _)| a == asset)
-            .filter_map(|(_, p)| Some(p.alarm.as_ref()?.id))
-            .collect();
-        for id in ids {
-            let Some((key, alarm)) = self.open(id) else { continue };
+        let of_asset = self.points.iter().filter(|((a, _), _)| a == asset);
+        let open: Vec<_> = of_asset.flat_map(|(key, point)| point.open().map(|alarm| (key.clone(), alarm))).collect();
+        for (key, alarm) in open {
             let (time, transition, comment) = (self.hub.clock.now(), Transition::Commented, Some(comment.to_owned()));
-            let line = JournalEntry { alarm: id, time, transition, by: by.clone(), comment };
+            let (id, by) = (alarm.id, by.clone());
+            let line = JournalEntry { alarm: id, time, transition, by, comment };
             if let Err(e) = self.record(key, alarm, line).await {
                 tracing::error!(alarm = id.0, "a note could not be written into the journal: {e}");
             }
@@ -60,8 +58,8 @@ impl Alarms {
     /// An open alarm as it stands, and whose it is.
     fn open(&self, id: AlarmId) -> Option<((AssetName, Condition), Alarm)> {
         self.points.iter().find_map(|(key, point)| {
-            let alarm = point.alarm.as_ref().filter(|alarm| alarm.id == id)?;
-            Some((key.clone(), Alarm { state: point.state, ..alarm.clone() }))
+            let alarm = point.open().find(|alarm| alarm.id == id)?;
+            Some((key.clone(), alarm))
         })
     }
 

@@ -1,29 +1,32 @@
 //! What becomes of verdicts, of a model that no longer fits, and of what people say.
 
-use andon_plant::{Mode, TagVerdict};
+use andon_plant::{Mode, TagName, TagVerdict};
 use andon_scoring::DriftEvent;
 use andon_store::AlarmQuery;
 
 use super::{trouble::TROUBLE_ON_DELAY, *};
 use crate::pipeline::{
     board::ModelCard,
-    maintenance::Maintenance,
+    maintenance::{self, Maintenance},
     support::{Bench, bench, finding, mixer, verdict},
 };
 
+/// What the alarm of a verdict with a score of 9 says.
+const MESSAGE: &str = "Temperature 6.2 degC above expected (Fill, expected once in 32 years)";
+
 /// The alarm task on its bench.
-struct Task {
+pub(in crate::pipeline) struct Task {
     alarms: Alarms,
-    bench: Bench,
+    pub(in crate::pipeline) bench: Bench,
 }
 
 impl Task {
-    async fn new() -> Self {
+    pub(in crate::pipeline) async fn new() -> Self {
         let bench = bench().await;
         Self { alarms: Alarms::restored(bench.hub.clone(), bench.ua.clone(), Vec::new()), bench }
     }
 
-    async fn judge(&mut self, verdict: Verdict) {
+    pub(in crate::pipeline) async fn judge(&mut self, verdict: Verdict) {
         self.judge_with(verdict, None).await;
     }
 
@@ -42,7 +45,7 @@ impl Task {
     }
 
     /// Every alarm there ever was, oldest first.
-    async fn all(&self) -> Vec<Alarm> {
+    pub(in crate::pipeline) async fn all(&self) -> Vec<Alarm> {
         let mut all = self.bench.hub.store.alarms(&AlarmQuery::default()).await.unwrap().items;
         all.reverse();
         all
@@ -53,9 +56,9 @@ impl Task {
         journal.into_iter().map(|line| (line.transition, line.comment)).collect()
     }
 
-    async fn assess(&mut self, id: AlarmId, assessment: Assessment) -> Alarm {
+    pub(in crate::pipeline) async fn assess(&mut self, id: AlarmId, assessment: Assessment) -> Alarm {
         let said = Said { assessment, by: "ann".to_owned(), comment: Some("warm day".to_owned()) };
-        self.alarms.assess(id, said).await.unwrap()
+        self.alarms.assess(id, said).await.unwrap().alarm
     }
 }
 
@@ -93,8 +96,13 @@ async fn what_late_rows_show_is_written_down_and_not_annunciated() {
     assert_eq!(spans, [(at(2), Some(at(4))), (at(9), Some(at(9)))]);
     assert!(all.iter().all(|alarm| !alarm.state.open()));
     assert_eq!(task.bench.hub.board.asset("Mixer").unwrap().open_alarms, 0);
-    let said = Some("judged after its time".to_owned());
-    assert_eq!(task.journal(all[0].id).await, [(Transition::Raised, said.clone()), (Transition::Cleared, said)]);
+    let lines = task.journal(all[0].id).await;
+    let comment = |line: &(Transition, Option<String>)| line.1.clone().unwrap_or_default();
+    assert!(
+        comment(&lines[0]).starts_with("Temperature 6.2 degC above expected (") && lines[0].0 == Transition::Raised
+    );
+    assert!(comment(&lines[0]).ends_with("; judged after its time"));
+    assert_eq!(lines[1..], [(Transition::Cleared, Some("judged after its time".to_owned()))]);
 }
 
 #[tokio::test]
@@ -103,11 +111,15 @@ async fn late_rows_that_an_alarm_or_maintenance_covers_are_not_written_down_agai
     task.judge(verdict(1, 9.0)).await;
     task.judge(late(2, 9.0)).await;
     task.judge(verdict(3, 0.1)).await;
-    let ordered = Maintenance::ordered(Timestamp::from_secs(5_000), "belt".to_owned(), "ann");
-    task.bench.hub.board.update("Mixer", |card| card.maintenance = Some(ordered));
-    task.judge(late(4, 9.0)).await;
-    task.judge(verdict(5, 0.1)).await;
-    assert_eq!(task.all().await.len(), 1);
+    for (s, held) in [(4, true), (6, false)] {
+        maintenance::mark(&task.bench.hub.store, &mixer(), Timestamp::from_secs(s), held).await.unwrap();
+    }
+    // It is the maintenance of their time that covers them, not that of the present.
+    for (s, alarms) in [(5, 1), (8, 2)] {
+        task.judge(late(s, 9.0)).await;
+        task.judge(verdict(s + 1, 0.1)).await;
+        assert_eq!(task.all().await.len(), alarms, "{s}");
+    }
 }
 
 #[tokio::test]
@@ -119,10 +131,14 @@ async fn under_maintenance_a_score_raises_nothing_and_what_outlasts_it_is_raised
     task.judge(verdict(1, 9.0)).await;
     assert!(task.all().await.is_empty());
     set(&task, None);
-    task.judge(verdict(2, 9.0)).await;
+    // As long as its window holds rows of the maintenance, they may be what the score is high for.
+    for (s, alarms) in [(2, 0), (100, 0), (101, 1)] {
+        task.judge(verdict(s, 9.0)).await;
+        assert_eq!(task.all().await.len(), alarms, "{s}");
+    }
     assert!(task.all().await[0].state.active());
     set(&task, Some(Maintenance::ordered(until, "belt".to_owned(), "ann")));
-    task.judge(verdict(3, 0.1)).await;
+    task.judge(verdict(102, 0.1)).await;
     assert!(!task.all().await[0].state.active(), "an alarm that was there may clear");
 }
 
@@ -207,6 +223,12 @@ fn led_by(tag: &str, s: i64, score: f64) -> Verdict {
     verdict
 }
 
+fn led_by_any(tag: &str, s: i64) -> Verdict {
+    let mut verdict = verdict(s, 9.0);
+    verdict.tags[0].tag = TagName::new(tag).unwrap();
+    verdict
+}
+
 #[tokio::test]
 async fn another_tag_that_leads_is_seen_once_also_where_severity_can_not_rise() {
     let mut task = Task::new().await;
@@ -220,6 +242,42 @@ async fn another_tag_that_leads_is_seen_once_also_where_severity_can_not_rise() 
         assert_eq!((alarm.severity, alarm.state.acknowledged), (666, seen), "{s}");
         assert_eq!(&*alarm.contributions[0].tag, if s < 3 { "Temperature" } else { "Speed" });
     }
+}
+
+#[tokio::test]
+async fn another_incident_is_another_alarm_and_the_first_waits_to_be_acknowledged() {
+    let mut task = Task::new().await;
+    for (s, tag) in [(1, "Temperature"), (3, "Speed"), (5, "Temperature"), (7, "Speed")] {
+        task.judge(led_by(tag, s, 9.0)).await;
+        task.judge(verdict(s + 1, 0.1)).await;
+    }
+    let all = task.all().await;
+    let leaders: Vec<&str> = all.iter().map(|alarm| &*alarm.contributions[0].tag).collect();
+    assert_eq!(leaders, ["Temperature", "Speed"]);
+    assert_eq!(task.bench.hub.board.asset("Mixer").unwrap().open_alarms, 2);
+    let raised = task.journal(all[0].id).await.into_iter().filter(|(t, _)| *t == Transition::Raised);
+    assert_eq!(raised.count(), 2);
+
+    // A restart goes on with both, and the one that is over is acknowledged without touching the one that is active.
+    task.judge(led_by("Temperature", 9, 9.0)).await;
+    let open = task.bench.hub.store.open_alarms().await.unwrap();
+    task.alarms = Alarms::restored(task.bench.hub.clone(), task.bench.ua.clone(), open);
+    let seen = task.alarms.acknowledge(all[1].id, "ann".to_owned(), None).await.unwrap();
+    assert!(!seen.state.open());
+    task.judge(led_by("Temperature", 10, 9.0)).await;
+    let now = task.all().await;
+    assert_eq!((now.len(), now[0].state.active(), now[0].state.acknowledged), (2, true, false));
+    assert_eq!(task.bench.hub.board.asset("Mixer").unwrap().open_alarms, 1);
+}
+
+#[tokio::test]
+async fn incidents_that_nobody_acknowledges_are_so_many_alarms_and_no_more() {
+    let mut task = Task::new().await;
+    for n in 0..40 {
+        task.judge(led_by_any(&format!("T{n}"), 2 * n + 1)).await;
+        task.judge(verdict(2 * n + 2, 0.1)).await;
+    }
+    assert_eq!(task.all().await.len(), 9);
 }
 
 #[tokio::test]
@@ -294,7 +352,7 @@ async fn an_assessment_is_journalled_while_the_alarm_is_open_and_after() {
     assert_eq!(task.all().await[0].assessment, Some(Assessment::Nuisance));
     let said = Some("warm day".to_owned());
     let lines = [
-        (Transition::Raised, None),
+        (Transition::Raised, Some(MESSAGE.to_owned())),
         (Transition::AssessedReal, said.clone()),
         (Transition::Cleared, None),
         (Transition::Acknowledged, None),
@@ -327,5 +385,5 @@ async fn a_note_goes_into_the_journal_of_every_open_alarm() {
     let id = task.all().await[0].id;
     task.alarms.note(&mixer(), Some("ann".to_owned()), "maintenance: belt").await;
     let note = (Transition::Commented, Some("maintenance: belt".to_owned()));
-    assert_eq!(task.journal(id).await, [(Transition::Raised, None), note]);
+    assert_eq!(task.journal(id).await, [(Transition::Raised, Some(MESSAGE.to_owned())), note]);
 }

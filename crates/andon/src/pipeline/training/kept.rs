@@ -122,7 +122,7 @@ mod tests {
 
     fn order(asset: &str, to: i64) -> Order {
         let asset = AssetName::new(asset).unwrap();
-        Order { asset, from: None, to: Some(Timestamp::from_secs(to)), begin_with: None }
+        Order { to: Some(Timestamp::from_secs(to)), ..Order::whole(asset) }
     }
 
     fn goes_on(id: u64, order: Order) -> Option<CutShort> {

@@ -5,20 +5,25 @@
 //!
 //! * Here: the trainings that were asked for, and where they stand.
 //! * [`trainer`]: the task that runs them; [`kept`]: what is left of one that was cut short, to go on with.
+//! * [`span`]: the history that is trained on; [`left_out`]: what of it is not normal operation.
 //! * [`unheeded`]: what of the configuration only the next one will read.
 
 mod kept;
+mod left_out;
+mod span;
 mod trainer;
 mod unheeded;
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use andon_detect::FitError;
 use andon_plant::{AssetName, TagName, Timestamp};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -27,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::TrainingCard;
 
+pub use left_out::Span;
 pub(super) use trainer::{StoredError, Trainer, install, model_card, stored};
 
 /// Requests that wait.
@@ -62,12 +68,47 @@ pub enum JobState {
 pub struct Order {
     /// The asset.
     pub asset: AssetName,
-    /// The first instant of history to train on; seven days, or ten windows where those are longer, before its end where it is none.
+    /// The first instant of history to train on; seven days, or ten windows where those are longer, before its end where it is none,
+    /// and what ended before those where they hold too little.
     pub from: Option<Timestamp>,
     /// The first instant that is not trained on any more; the end of history where it is none.
     pub to: Option<Timestamp>,
     /// The asset whose model training begins with, if it does not begin from scratch.
     pub begin_with: Option<AssetName>,
+    /// Times in alarm and under maintenance are trained on like any other.
+    #[serde(default)]
+    pub everything: bool,
+    /// What of the span is left out; none until it runs.
+    #[serde(default)]
+    pub without: Option<Vec<Span>>,
+}
+
+impl Order {
+    /// A training on all there is.
+    pub fn whole(asset: AssetName) -> Self {
+        Self { asset, from: None, to: None, begin_with: None, everything: false, without: None }
+    }
+
+    /// The pieces of its span that are trained on, once its span is known.
+    fn kept(&self) -> Vec<Range<Timestamp>> {
+        let (from, to) = self.from.zip(self.to).unwrap_or_default();
+        left_out::kept(&(from..to), self.without())
+    }
+
+    fn without(&self) -> &[Span] {
+        self.without.as_deref().unwrap_or_default()
+    }
+
+    /// Why it failed, and where history is short, what of it was not looked at.
+    fn explain(&self, e: &FitError) -> String {
+        match (e, self.without().len()) {
+            (FitError::TooFewRows { .. }, spans @ 1..) => format!(
+                "{e} ({spans} spans in alarm or under maintenance were left out: assess as a nuisance what was normal, or order \
+                 the training with `everything`)"
+            ),
+            _ => e.to_string(),
+        }
+    }
 }
 
 /// One training.
@@ -204,5 +245,29 @@ impl Training {
         if let Some(entry) = self.jobs.write().get_mut(&id) {
             change(&mut entry.job);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_of_the_release_before_is_read() {
+        let kept = r#"{"asset": "Pump", "from": null, "to": "2026-01-01T00:00:00Z", "begin_with": null}"#;
+        let order: Order = serde_json::from_str(kept).unwrap();
+        assert_eq!((order.without, order.everything, order.to.is_some()), (None, false, true));
+    }
+
+    #[test]
+    fn where_history_is_short_the_reason_says_what_was_left_out() {
+        let few = FitError::TooFewRows { have: 9, need: 30, window: 10, grid_s: 1.0 };
+        let mut order = Order::whole(AssetName::new("Pump").unwrap());
+        assert_eq!(order.explain(&few), few.to_string());
+        let at = Timestamp::from_secs;
+        order.without = Some(vec![Span { from: at(1), to: at(2) }]);
+        assert!(order.explain(&few).contains("(1 spans in alarm or under maintenance were left out"));
+        let threshold = FitError::ModeTag { tag: TagName::new("T").unwrap(), values: 9, example: 0.5 };
+        assert_eq!(order.explain(&threshold), threshold.to_string());
     }
 }

@@ -1,11 +1,6 @@
 //! The task that trains.
 
-use std::{
-    collections::BTreeMap,
-    ops::{ControlFlow, Range},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, time::Duration};
 
 use andon_detect::{Artifact, ArtifactError, FitSettings, Stream, fit};
 use andon_plant::{AssetName, Tag, TagName, Timestamp};
@@ -15,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Job, JobState, Order,
     kept::{CutShort, Folder},
+    left_out::left_out,
+    span::{enough, span},
     unheeded::{FittedWith, unheeded},
 };
 use crate::{
@@ -29,18 +26,10 @@ use crate::{
     },
 };
 
-/// Windows' worth of rows before an asset is trained by itself.
-const LEARN_WINDOWS: u32 = 10;
 /// How often assets without a model are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long after a failure an asset is tried again by itself.
 const AGAIN: Duration = Duration::from_secs(600);
-/// The newest history is not trained on, at least this much or a row of the grid: samples of it that other tags send are
-/// still on their way, and a training that a restart cuts short would go on with other data.
-const UNSETTLED: Duration = Duration::from_secs(1);
-/// At most this much history is trained on, or what an asset is trained by itself with where that is more.
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
-
 /// The training task.
 pub(in crate::pipeline) struct Trainer {
     pub(in crate::pipeline) hub: Hub,
@@ -103,10 +92,9 @@ impl Trainer {
             if card.model.is_some() || lately {
                 continue;
             }
-            let span = self.hub.store.span(&asset.name).await.ok().flatten();
-            if span.is_some_and(|(first, last)| last.since(first) >= enough(asset)) {
-                let asset = asset.name.clone();
-                return Some(self.hub.training.add(Order { asset, from: None, to: None, begin_with: None }));
+            let stored = self.hub.store.span(&asset.name).await.ok().flatten();
+            if stored.is_some_and(|(first, last)| last.since(first) >= enough(asset)) {
+                return Some(self.hub.training.add(Order::whole(asset.name.clone())));
             }
         }
         None
@@ -116,15 +104,17 @@ impl Trainer {
         let asset = &job.order.asset;
         let Some(card) = self.hub.board.asset(asset) else { return Err("there is no such asset".into()) };
         tracing::info!(%asset, "training begins");
-        let span = self.span(&job.order, &card.config).await.map_err(|e| e.to_string())?;
-        folder.keep(job.id, &Order { from: Some(span.start), to: Some(span.end), ..job.order.clone() });
+        let order = self.settled(&job.order, &card.config).await.map_err(|e| e.to_string())?;
+        folder.keep(job.id, &order);
+        self.hub.training.set(job.id, |job| job.order = order.clone());
+        self.tell_left_out(&order);
         let tags: Vec<Tag> = card.config.tags.iter().map(|t| t.tag.clone()).collect();
         let mut settings = card.config.fit_settings(&tags, self.hub.clock.now());
         (settings.limits, settings.shift) = (card.config.limits(), self.hub.config.plant.shift());
         settings.checkpoint = Some(folder.checkpoint());
-        settings.begin_with = self.begin_with(&job.order).await?.map(|artifact| artifact.model.into());
-        let stream = history::stream(&self.hub.store, &card.config, span.start, span.end).await;
-        let artifact = self.fit(job, (stream.map_err(|e| e.to_string())?, tags), settings).await?;
+        settings.begin_with = self.begin_with(&order).await?.map(|artifact| artifact.model.into());
+        let stream = history::stream(&self.hub.store, &card.config, &order.kept()).await.map_err(|e| e.to_string())?;
+        let artifact = self.fit(&Job { order, ..job.clone() }, (stream, tags), settings).await?;
         if !self.hub.training.close(job.id) {
             return Err("it was cancelled".into());
         }
@@ -163,12 +153,24 @@ impl Trainer {
         self.hub.live.send(LiveEvent::Asset(job.order.asset.clone()));
     }
 
-    /// The span of history that is trained on, its end not in it: given to the microsecond, so that it is the same after a
-    /// restart.
-    async fn span(&self, order: &Order, asset: &AssetConfig) -> Result<Range<Timestamp>, andon_store::StoreError> {
-        let newest = self.hub.store.span(&order.asset).await?.map_or(self.hub.clock.now(), |(_, last)| last);
-        let to = order.to.unwrap_or(newest.before(UNSETTLED.max(asset.grid)));
-        Ok(order.from.unwrap_or(to.before(LONGEST.max(enough(asset))))..to)
+    /// The order with the span of history that is trained on, to the microsecond, and what is left out of it: the same after
+    /// a restart.
+    async fn settled(&self, order: &Order, asset: &AssetConfig) -> Result<Order, andon_store::StoreError> {
+        let span = span(&self.hub.store, order, asset, self.hub.clock.now()).await?;
+        let without = match &order.without {
+            Some(without) => without.clone(),
+            None if order.everything => Vec::new(),
+            None => left_out(&self.hub, asset, &span).await?,
+        };
+        Ok(Order { from: Some(span.start), to: Some(span.end), without: Some(without), ..order.clone() })
+    }
+
+    fn tell_left_out(&self, order: &Order) {
+        let left_out: Duration = order.without().iter().map(|span| span.to.since(span.from)).sum();
+        if !left_out.is_zero() {
+            let (asset, spans) = (&order.asset, order.without().len());
+            tracing::info!(%asset, "{spans} spans in alarm or under maintenance, {left_out:?} in all, are not trained on");
+        }
     }
 
     /// The model that training begins with.
@@ -186,6 +188,7 @@ impl Trainer {
         settings: FitSettings,
     ) -> Result<Artifact, String> {
         let (hub, cancel, job, clock) = (self.hub.clone(), self.cancel.clone(), job.clone(), self.hub.clock.clone());
+        let order = job.order.clone();
         let work = move || {
             // Epochs that were done before a restart took no time now.
             let (begun, mut before) = (clock.now(), None);
@@ -210,7 +213,7 @@ impl Trainer {
             })
         };
         match self.lifecycle.spawn_blocking(work).await {
-            Ok(fitted) => fitted.map_err(|e| e.to_string()),
+            Ok(fitted) => fitted.map_err(|e| order.explain(&e)),
             Err(e) => Err(format!("the training broke off: {e}")),
         }
     }
@@ -231,11 +234,6 @@ impl Trainer {
         };
         self.hub.store.add_model(model).await.map_err(|e| e.to_string()).map(drop)
     }
-}
-
-/// The history that an asset is trained by itself with.
-fn enough(asset: &AssetConfig) -> Duration {
-    asset.grid * asset.window.rows as u32 * LEARN_WINDOWS
 }
 
 /// Gives the detector thread a model to judge with.

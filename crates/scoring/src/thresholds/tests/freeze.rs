@@ -57,7 +57,6 @@ fn maintenance_teaches_nothing_however_long_and_no_alarm_lapses_by_it_or_by_a_ga
     let before = everywhere(&t);
     teach(&mut t, 0..3000, |n| held(n, 3.0));
     teach(&mut t, 3000..20_000, |n| ThresholdRow { hold: Hold::Maintenance, ..row(n, 3.0) });
-    t.assess_normal();
     assert!(t.is_frozen() && everywhere(&t) == before);
     teach(&mut t, 20_000..20_400, |n| held(n, 3.0));
     assert!(t.is_frozen(), "3,400 s of an alarm");
@@ -75,14 +74,14 @@ fn what_an_operator_calls_normal_teaches_until_the_hold_ends() {
         let mut t = fit(&settings(strategy));
         let before = everywhere(&t);
         t.observe(&held(0, 4.0));
-        t.assess_normal();
+        t.assess_normal(false);
         teach(&mut t, 1..5000, |n| held(n, 4.0));
         let taught = everywhere(&t);
         assert!(taught[0] > before[0] + 0.5, "{strategy:?} {before:?} {taught:?}");
         t.observe(&row(5000, 9.0));
         teach(&mut t, 5001..8000, |n| row(n, 9.0));
         assert_eq!(everywhere(&t), taught, "{strategy:?}");
-        t.assess_normal();
+        t.assess_normal(false);
         assert_eq!(t.journal().filter(|e| e.why == Change::AssessedNormal).count(), 1);
     }
 }
@@ -92,7 +91,7 @@ fn once_reverted_what_was_called_normal_teaches_no_more() {
     let mut t = fit(&settings(Strategy::Ewma));
     let before = everywhere(&t);
     t.observe(&held(0, 4.0));
-    t.assess_normal();
+    t.assess_normal(false);
     teach(&mut t, 1..2000, |n| held(n, 4.0));
     t.revert();
     teach(&mut t, 2000..4000, |n| held(n, 4.0));
@@ -104,7 +103,7 @@ fn once_reverted_what_was_called_normal_teaches_no_more() {
 fn what_is_real_after_all_teaches_no_more() {
     let mut t = fit(&settings(Strategy::Ewma));
     t.observe(&held(0, 4.0));
-    t.assess_normal();
+    t.assess_normal(false);
     teach(&mut t, 1..2000, |n| held(n, 4.0));
     let taught = everywhere(&t);
     t.assess_real();
@@ -114,12 +113,67 @@ fn what_is_real_after_all_teaches_no_more() {
 }
 
 #[test]
-fn what_was_called_normal_before_a_maintenance_is_normal_after_it() {
+fn what_was_taught_by_what_is_real_after_all_is_taken_back() {
+    for strategy in adaptive() {
+        let mut t = fit(&settings(strategy));
+        observe(&mut t, normal(6).take(500));
+        t.observe(&held(500, 4.0));
+        let (before, state) = (everywhere(&t), t.state());
+        t.assess_normal(false);
+        assert!(t.learns_everything());
+        teach(&mut t, 501..2500, |n| held(n, 4.0));
+        assert_ne!(everywhere(&t), before, "{strategy:?}");
+        t.assess_real();
+        t.take_back(state);
+        assert_eq!(everywhere(&t), before, "{strategy:?}");
+        assert!(t.is_frozen() && !t.learns_everything());
+        assert_eq!(t.journal().last().map(|e| e.why), Some(Change::TakenBack));
+    }
+}
+
+#[test]
+fn what_is_called_normal_before_a_maintenance_or_in_it_is_normal_after_it() {
+    for assessed_after in [0, 50] {
+        let mut t = fit(&settings(Strategy::Ewma));
+        t.observe(&held(0, 4.0));
+        for n in 1..100 {
+            if n == assessed_after + 1 {
+                t.assess_normal(false);
+            }
+            t.observe(&ThresholdRow { hold: Hold::AlarmInMaintenance, ..row(n, 4.0) });
+        }
+        assert!(t.is_frozen());
+        teach(&mut t, 100..110, |n| held(n, 4.0));
+        assert!(!t.is_frozen());
+    }
+}
+
+#[test]
+fn what_was_called_normal_and_ends_in_a_maintenance_says_nothing_of_what_comes_after() {
     let mut t = fit(&settings(Strategy::Ewma));
     t.observe(&held(0, 4.0));
-    t.assess_normal();
-    teach(&mut t, 1..100, |n| ThresholdRow { hold: Hold::Maintenance, ..row(n, 4.0) });
-    assert!(t.is_frozen());
-    teach(&mut t, 100..110, |n| held(n, 4.0));
-    assert!(!t.is_frozen());
+    t.assess_normal(false);
+    t.observe(&ThresholdRow { hold: Hold::AlarmInMaintenance, ..row(1, 4.0) });
+    t.observe(&ThresholdRow { hold: Hold::Maintenance, ..row(2, 0.1) });
+    let before = everywhere(&t);
+    teach(&mut t, 3..2000, |n| held(n, 9.0));
+    assert!(t.is_frozen() && everywhere(&t) == before);
+}
+
+#[test]
+fn a_threshold_as_the_release_before_wrote_it_is_read() {
+    let t = fit(&settings(Strategy::Ewma));
+    let written = serde_json::to_value(&t).unwrap();
+    assert!(written.get("strategy").is_some() && written.get("taught").is_some() && written.get("state").is_none());
+    assert_eq!(serde_json::from_value::<Threshold>(written).unwrap(), t);
+}
+
+#[test]
+fn what_is_called_normal_in_the_row_its_alarm_was_raised_in_is_normal() {
+    let mut t = fit(&settings(Strategy::Ewma));
+    t.observe(&row(0, 4.0));
+    assert!(!t.assess_normal(false) && t.assess_normal(true));
+    let before = everywhere(&t);
+    teach(&mut t, 1..2000, |n| held(n, 4.0));
+    assert!(!t.is_frozen() && everywhere(&t) != before);
 }
