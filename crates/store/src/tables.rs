@@ -123,6 +123,10 @@ impl Write for SeriesWrite {
         matches!(self, SeriesWrite::Samples(_) | SeriesWrite::Verdicts(_))
     }
 
+    fn shrinks(&self) -> bool {
+        matches!(self, SeriesWrite::Shrink)
+    }
+
     async fn apply(&self, conn: &mut SqliteConnection, memory: &mut Memory) -> Result<i64, StoreError> {
         // What comes after samples and reads or deletes them finds them written.
         if !matches!(self, SeriesWrite::Samples(_) | SeriesWrite::Verdicts(_)) {

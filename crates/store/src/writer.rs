@@ -44,6 +44,11 @@ pub(crate) trait Write: Send + Sync + 'static {
     /// Whether room is made for it on a full disk. What deletes is refused instead: it must not wait for what it is to make.
     fn needs_room(&self) -> bool;
 
+    /// Whether it gives pages back to the disk: that is done once the log is written into the file.
+    fn shrinks(&self) -> bool {
+        false
+    }
+
     /// Makes the change. The number returned is the caller's answer: an id, a version or a count.
     fn apply(
         &self,

@@ -121,7 +121,7 @@ impl<W: Write> Task<W> {
     }
 
     /// Writes the log into the file, so that it begins anew and the file is as short as its last page.
-    async fn checkpoint(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn checkpoint(&mut self) -> Result<(), StoreError> {
         // Not a checked query: SQLite can't describe a pragma.
         sqlx::query("pragma wal_checkpoint(passive)").execute(self.connection().await?).await?;
         Ok(())

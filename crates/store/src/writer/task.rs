@@ -144,6 +144,9 @@ impl<W: Write> Task<W> {
                     self.counters.rows.fetch_add(rows as u64, Ordering::Relaxed);
                     self.counters.transactions.fetch_add(1, Ordering::Relaxed);
                     self.stored_again();
+                    if batch.iter().any(|job| job.write.shrinks()) && self.checkpoint().await.is_err() {
+                        self.conn = None;
+                    }
                     return Ok(answers);
                 }
                 Err(error) => error,
