@@ -12,6 +12,9 @@ use crate::error::{StoreError, sqlite_code};
 
 /// SQLite's code for a file that is not a database.
 const NOT_A_DATABASE: i32 = 26;
+/// A disk that fails, or has no room for the index of the log.
+const DISK_FAILS: i32 = 10;
+const DISK_FULL: i32 = 13;
 /// How long SQLite itself waits for another process's lock before it says busy.
 const BUSY: Duration = Duration::from_secs(5);
 /// The same for the writer, which then tries again for as long as it takes and says so in the log.
@@ -158,9 +161,9 @@ async fn applied_migrations(path: &Path) -> Result<Vec<i64>, sqlx::Error> {
 
 fn opening(path: &Path, source: sqlx::Error) -> StoreError {
     let path = path.to_owned();
-    if sqlite_code(&source) == Some(NOT_A_DATABASE) {
-        StoreError::NotADatabase { path }
-    } else {
-        StoreError::Open { path, source }
+    match sqlite_code(&source) {
+        Some(NOT_A_DATABASE) => StoreError::NotADatabase { path },
+        Some(DISK_FAILS | DISK_FULL) => StoreError::Disk { path, reason: source.to_string() },
+        _ => StoreError::Open { path, source },
     }
 }

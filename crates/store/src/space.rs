@@ -297,7 +297,7 @@ impl Store {
 
     /// Makes the reserve again, from free pages of the samples where the disk has nothing left.
     async fn make_reserve(&self, seen: SpaceReport, disk: impl Fn() -> Option<Disk>) -> Result<bool, StoreError> {
-        let needed = 2 * self.space().reserve.bytes;
+        let needed = self.space().reserve.bytes / 4 * 5;
         let mut free = seen.free_bytes;
         while free < needed && self.series().commit(SeriesWrite::Shrink).await? > 0 {
             free = disk().map_or(0, |disk| disk.free);

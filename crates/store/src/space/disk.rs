@@ -41,9 +41,9 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// Beside the main file of a store, and no more than an eighth of what is to stay free.
+    /// Beside the main file of a store, and no more than half of what is to stay free.
     pub(crate) fn beside(main: &Path, keep_free: u64) -> Self {
-        Self { path: main.with_extension("reserve"), bytes: RESERVE.min(keep_free / 8) }
+        Self { path: main.with_extension("reserve"), bytes: RESERVE.min(keep_free / 2) }
     }
 
     pub(crate) fn is_there(&self) -> bool {

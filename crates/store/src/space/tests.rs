@@ -59,7 +59,7 @@ fn what_is_left_is_reckoned_from_how_fast_it_went() {
 #[test]
 fn a_reserve_is_as_large_as_it_says_and_is_given_up_once() {
     let folder = tempfile::tempdir().unwrap();
-    let reserve = Reserve::beside(&folder.path().join("andon.db"), 24_000_000);
+    let reserve = Reserve::beside(&folder.path().join("andon.db"), 6_000_000);
     assert!(!reserve.is_there() && !reserve.release());
     reserve.make().unwrap();
     assert_eq!(std::fs::metadata(folder.path().join("andon.reserve")).unwrap().len(), 3_000_000);

@@ -22,6 +22,12 @@ BLOCK = bytes.fromhex(
     "0000022000000000000000000000000000010000000000E07F000000000000E7D90D2DF0E9030060FFB87FDEBFEFFFF70F00D8A56686"
 )
 
+# The same with values in the second format, which came with the fourth migration.
+BLOCK_2 = bytes.fromhex(
+    "023C000000000000000000102700000000000001003C0170636F210300050F0401043B0000100101800000000000000040000000000000000080"
+    "002D646B1D"
+)
+
 
 def migrated(path, kind, version):
     """A database with the first `version` migrations of a kind."""
@@ -71,7 +77,7 @@ def samples(db, version):
     if version >= 2:
         db.execute("update tag_score set class = 'deviation', finding = 'Flow 5 l/min above expected'")
     if version >= 3:
-        db.execute("insert into block_data values (1, ?)", (BLOCK,))
+        db.execute("insert into block_data values (1, ?)", (BLOCK if version < 4 else BLOCK_2,))
         rolled = (1, 0, 590000, 60, 1, 0, 0, 0.0, 590000, 0, 59.0, None, None, 0.0, 59.0, 1770.0, 60, 60)
         db.execute(f"insert into block values ({', '.join('?' * len(rolled))})", rolled)
         db.execute("insert into tail values (0, 1, 40, ?)", (batch(fast[60:]),))
