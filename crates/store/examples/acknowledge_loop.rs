@@ -3,13 +3,14 @@
 //!
 //! Usage: `acknowledge_loop PATH/andon.db`
 
-use std::{error::Error, io::Write};
+#[path = "loops/mod.rs"]
+mod loops;
 
-use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, Sample, TagKey, TagName, TagSample, Timestamp,
-    alarm::{Phase, Transition},
-};
+use std::error::Error;
+
+use andon_plant::{AssetName, Sample, TagKey, TagName, TagSample, Timestamp, alarm::Transition};
 use andon_store::{Store, StoreUrl};
+use loops::{entry, raised, say};
 use tokio_util::task::TaskTracker;
 
 #[tokio::main]
@@ -33,31 +34,4 @@ async fn main() -> Result<(), Box<dyn Error>> {
         say(&format!("flushed {n}"))?;
     }
     Ok(())
-}
-
-fn raised(time: Timestamp) -> Result<Alarm, Box<dyn Error>> {
-    Ok(Alarm {
-        id: AlarmId(0),
-        asset: AssetName::new("Mixer")?,
-        condition: Condition::Score,
-        state: AlarmState { phase: Phase::Active, acknowledged: false },
-        severity: 700,
-        message: "Temperature is 5 degC above what was expected".to_owned(),
-        raised_at: time,
-        cleared_at: None,
-        acknowledged_at: None,
-        acknowledged_by: None,
-        assessment: None,
-        contributions: Vec::new(),
-    })
-}
-
-fn entry(time: Timestamp, transition: Transition) -> JournalEntry {
-    JournalEntry { alarm: AlarmId(0), time, transition, by: None, comment: None }
-}
-
-fn say(line: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
 }

@@ -3,13 +3,14 @@
 //!
 //! Usage: `drill_loop PATH/andon.db FIRST`, where FIRST is the number of the first sample to store.
 
-use std::{error::Error, io::Write};
+#[path = "loops/mod.rs"]
+mod loops;
 
-use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetName, Condition, JournalEntry, Sample, TagKey, TagName, TagSample, Timestamp,
-    alarm::{Phase, Transition},
-};
+use std::error::Error;
+
+use andon_plant::{AssetName, Sample, TagKey, TagName, TagSample, Timestamp, alarm::Transition};
 use andon_store::{Store, StoreUrl};
+use loops::{entry, raised, say};
 use tokio_util::task::TaskTracker;
 
 const TAGS: i64 = 24;
@@ -57,32 +58,5 @@ async fn operate(store: &Store, time: Timestamp) -> Result<(), Box<dyn Error>> {
     alarm.state.acknowledged = true;
     alarm.acknowledged_at = Some(time);
     store.update_alarm(&alarm, vec![entry(time, Transition::Acknowledged)]).await?;
-    say(&format!("acknowledged {}", alarm.id.0))
-}
-
-fn raised(time: Timestamp) -> Result<Alarm, Box<dyn Error>> {
-    Ok(Alarm {
-        id: AlarmId(0),
-        asset: AssetName::new("Mixer")?,
-        condition: Condition::Score,
-        state: AlarmState { phase: Phase::Active, acknowledged: false },
-        severity: 700,
-        message: "Temperature is 5 degC above what was expected".to_owned(),
-        raised_at: time,
-        cleared_at: None,
-        acknowledged_at: None,
-        acknowledged_by: None,
-        assessment: None,
-        contributions: Vec::new(),
-    })
-}
-
-fn entry(time: Timestamp, transition: Transition) -> JournalEntry {
-    JournalEntry { alarm: AlarmId(0), time, transition, by: None, comment: None }
-}
-
-fn say(line: &str) -> Result<(), Box<dyn Error>> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    Ok(out.flush()?)
+    Ok(say(&format!("acknowledged {}", alarm.id.0))?)
 }
