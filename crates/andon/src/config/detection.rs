@@ -64,6 +64,11 @@ impl DetectionConfig {
         WindowerSettings::new(self.grid, self.window.rows, self.window.stride)
     }
 
+    /// The time a window looks back over.
+    pub fn window_span(&self) -> Duration {
+        self.grid * self.window.rows as u32
+    }
+
     /// The time between two rows that are judged.
     pub fn step(&self) -> Duration {
         self.grid * self.window.stride as u32

@@ -285,8 +285,7 @@ async fn refill(
 ) -> Result<(), andon_store::StoreError> {
     let Some((_, last)) = hub.store.span(&asset.name).await? else { return Ok(()) };
     let published = latest_score(hub, asset).await?;
-    let window = asset.grid * (asset.window.rows as u32 + asset.window.rows as u32 / 2);
-    let from = published.unwrap_or(last).before(window);
+    let from = published.unwrap_or(last).before(asset.window_span() * 3 / 2);
     let samples = stream(&hub.store, asset, &[from..Timestamp::from_micros(i64::MAX)]).await?;
     let samples = samples
         .samples()

@@ -40,11 +40,12 @@ pub(super) fn enough(stream: &Stream, tags: &[Tag], settings: &FitSettings) -> R
 fn check_modes(stream: &Stream, mode_tag: usize, tags: &[Tag]) -> Result<(), FitError> {
     let shown = stream.samples().iter().filter(|(tag, sample)| *tag == mode_tag && sample.value.is_finite());
     let values: BTreeSet<u64> = shown.map(|(_, sample)| sample.value.to_bits()).collect();
-    let odd = values.iter().map(|bits| f64::from_bits(*bits)).find(|value| value.fract() != 0.0);
-    if odd.is_none() && values.len() <= MOST_MODES {
-        return Ok(());
-    }
-    let example = odd.or(values.iter().map(|bits| f64::from_bits(*bits)).next()).unwrap_or_default();
+    let mut each = values.iter().map(|bits| f64::from_bits(*bits));
+    let example = match each.clone().find(|value| value.fract() != 0.0) {
+        Some(odd) => odd,
+        None if values.len() > MOST_MODES => each.next().unwrap_or_default(),
+        None => return Ok(()),
+    };
     Err(FitError::ModeTag { tag: tags[mode_tag].name.clone(), values: values.len(), example })
 }
 

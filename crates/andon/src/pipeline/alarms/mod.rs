@@ -179,8 +179,7 @@ impl Alarms {
             self.maintained.insert(asset.clone(), time);
             return true;
         }
-        let window = card.config.grid * card.config.window.rows as u32;
-        let settling = self.maintained.get(asset).is_some_and(|until| time < until.after(window));
+        let settling = self.maintained.get(asset).is_some_and(|until| time < until.after(card.config.window_span()));
         if !settling {
             self.maintained.remove(asset);
         }

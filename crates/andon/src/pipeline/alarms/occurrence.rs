@@ -76,7 +76,7 @@ impl Occurrence {
 
     /// The tag that carries it most.
     pub(super) fn leader(&self) -> Option<&TagName> {
-        self.contributions.first().map(|c| &c.tag)
+        leader(&self.contributions)
     }
 
     pub(super) fn raise(
@@ -108,6 +108,11 @@ impl Occurrence {
             None => fresh,
         }
     }
+}
+
+/// The tag that carries an alarm most.
+pub(super) fn leader(contributions: &[Contribution]) -> Option<&TagName> {
+    contributions.first().map(|c| &c.tag)
 }
 
 fn contributions(asset: &AssetConfig, verdict: &Verdict) -> Vec<Contribution> {

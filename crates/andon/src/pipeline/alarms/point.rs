@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use andon_plant::{Alarm, AlarmId, AlarmState, TagName, alarm::Transition};
 
+use super::occurrence::leader;
+
 /// Branches of a condition at the most; what is raised beyond them goes on in its last occurrence.
 const BRANCHES: usize = 8;
 
@@ -31,7 +33,7 @@ struct Branch {
 impl Point {
     /// Takes up an occurrence that was open when the process last stopped; they come in the order they were raised in.
     pub(super) fn restore(&mut self, alarm: Alarm) {
-        let led = leader(&alarm).cloned().into_iter().collect();
+        let led = leader(&alarm.contributions).cloned().into_iter().collect();
         if self.state.active() {
             return self.branches.push(Branch { alarm, led });
         }
@@ -90,7 +92,7 @@ impl Point {
         if transition == Transition::Raised {
             self.led.clear();
         }
-        self.led.extend(leader(alarm).cloned());
+        self.led.extend(leader(&alarm.contributions).cloned());
     }
 
     /// Makes a branch of the newest occurrence, if it is open.
@@ -98,9 +100,4 @@ impl Point {
         let led = std::mem::take(&mut self.led);
         self.branches.extend(self.alarm.take().map(|alarm| Branch { alarm, led }));
     }
-}
-
-/// The tag that carries an alarm most.
-fn leader(alarm: &Alarm) -> Option<&TagName> {
-    alarm.contributions.first().map(|c| &c.tag)
 }

@@ -43,7 +43,7 @@ impl Alarms {
         }
         let now = self.hub.clock.now();
         let since = *self.unjudged.entry(asset.name.clone()).or_insert(now);
-        Some(since.after(asset.grid * asset.window.rows as u32)).filter(|full| *full <= now)
+        Some(since.after(asset.window_span())).filter(|full| *full <= now)
     }
 
     /// Why an asset with a model and data has had no verdict for long; none where it has.

@@ -23,7 +23,7 @@ pub struct Span {
 
 /// What of `span` is left out, in order and apart from each other.
 pub(super) async fn left_out(hub: &Hub, asset: &AssetConfig, span: &Range<Timestamp>) -> Result<Vec<Span>, StoreError> {
-    let before = asset.alarm.on_delay + asset.grid * asset.window.rows as u32;
+    let before = asset.alarm.on_delay + asset.window_span();
     // An alarm that was raised soon after the span began within it.
     let to = span.end.after(before);
     let scores = hub.store.alarm_spans(&asset.name, &Condition::Score, span.start, to).await?;

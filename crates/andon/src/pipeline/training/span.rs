@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 /// The history that an asset is trained by itself with.
 pub(super) fn enough(asset: &AssetConfig) -> Duration {
-    asset.grid * asset.window.rows as u32 * LEARN_WINDOWS
+    asset.window_span() * LEARN_WINDOWS
 }
 
 /// The span to train on, its end not in it: given to the microsecond, so that it is the same after a restart.

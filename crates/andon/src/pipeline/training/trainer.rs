@@ -30,6 +30,7 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(5);
 /// How long after a failure an asset is tried again by itself.
 const AGAIN: Duration = Duration::from_secs(600);
+
 /// The training task.
 pub(in crate::pipeline) struct Trainer {
     pub(in crate::pipeline) hub: Hub,
