@@ -22,7 +22,7 @@ use super::{
     Api,
     assets::card,
     problem::{Path, Problem, Query},
-    span::instant,
+    span::ends,
 };
 use crate::{
     config::AssetConfig,
@@ -71,12 +71,7 @@ pub(super) async fn export(
             return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "Not acceptable", detail));
         }
     };
-    let (from, to) = (instant("from", wish.from.as_deref())?, instant("to", wish.to.as_deref())?);
-    if let (Some(from), Some(to)) = (from, to)
-        && from >= to
-    {
-        return Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")));
-    }
+    let (from, to) = ends(wish.from.as_deref(), wish.to.as_deref())?;
     let tags = tags(&asset, wish.tags.as_deref())?;
     streamed(&api, &asset, Order { kind, shape: wish.shape.unwrap_or_default(), tags, from, to }).await
 }

@@ -1,5 +1,7 @@
 //! The span of time and the number of points a history request asks for.
 
+use std::time::Duration;
+
 use andon_plant::Timestamp;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -26,12 +28,10 @@ pub(super) struct Span {
 impl Span {
     /// The instants and the number of points, checked.
     pub(super) fn parse(&self, now: Timestamp) -> Result<(Timestamp, Timestamp, usize), Problem> {
-        let to = instant("to", self.to.as_deref())?.unwrap_or(now.after(std::time::Duration::from_secs(60)));
-        let from = instant("from", self.from.as_deref())?;
-        let from = from.unwrap_or(to.before(std::time::Duration::from_secs(3660)));
-        if from >= to {
-            return Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")));
-        }
+        let (from, to) = ends(self.from.as_deref(), self.to.as_deref())?;
+        let to = to.unwrap_or(now.after(Duration::from_secs(60)));
+        let from = from.unwrap_or(to.before(Duration::from_secs(3660)));
+        check_order(from, to)?;
         let points = self.max_points.unwrap_or(POINTS);
         if !(2..=MOST_POINTS).contains(&points) {
             return Err(Problem::bad_request(format!("max_points ({points}) must be from 2 to {MOST_POINTS}")));
@@ -43,6 +43,20 @@ impl Span {
     pub(super) fn max_points(&self) -> Option<usize> {
         self.max_points
     }
+}
+
+/// The ends of a span, each of which may be left open.
+pub(super) fn ends(from: Option<&str>, to: Option<&str>) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+    let (from, to) = (instant("from", from)?, instant("to", to)?);
+    from.zip(to).map_or(Ok(()), |(from, to)| check_order(from, to))?;
+    Ok((from, to))
+}
+
+fn check_order(from: Timestamp, to: Timestamp) -> Result<(), Problem> {
+    if from < to {
+        return Ok(());
+    }
+    Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")))
 }
 
 /// An instant in a query parameter.

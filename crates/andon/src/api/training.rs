@@ -10,7 +10,7 @@ use super::{
     Api,
     assets::card,
     problem::{OptionalBody, Path, Problem},
-    span::instant,
+    span::ends,
 };
 use crate::{
     config::AssetConfig,
@@ -51,12 +51,7 @@ pub(super) async fn start(
     OptionalBody(body): OptionalBody<Train>,
 ) -> Result<(StatusCode, Json<Job>), Problem> {
     let config = card(&api, &asset)?.config;
-    let (from, to) = (instant("from", body.from.as_deref())?, instant("to", body.to.as_deref())?);
-    if let (Some(from), Some(to)) = (from, to)
-        && from >= to
-    {
-        return Err(Problem::bad_request(format!("from ({from}) is not before to ({to})")));
-    }
+    let (from, to) = ends(body.from.as_deref(), body.to.as_deref())?;
     check_history(&api, &config, from, to).await?;
     let begin_with = body.begin_with.map(|name| source(&api, &name)).transpose()?;
     let job = api.hub.training.request(Order {

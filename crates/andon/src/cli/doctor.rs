@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use andon_detect::Artifact;
 use andon_store::{Checkup, examine};
 
-use super::which::Which;
+use super::{said, which::Which};
 
 /// Read a whole store and say what is broken and what is lost by it; exit 1 if anything is.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// A model is sound if it can be loaded: that compares the SHA-256 of its weights with its manifest.
 fn model(manifest: &str, weights: Vec<u8>) -> Result<(), String> {
     let loaded = Artifact::from_parts(Path::new("the stored model"), manifest.as_bytes(), weights);
-    loaded.map(drop).map_err(|e| format!("{:#}", anyhow::Error::from(e)))
+    loaded.map(drop).map_err(|e| said(&e.into()))
 }
 
 fn print(seen: &Checkup) {

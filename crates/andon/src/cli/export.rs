@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{BufWriter, Write},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use andon_exchange::{Format, Shape, Written};
@@ -15,9 +14,9 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use super::progress::ShareProgress;
+use super::{progress::ShareProgress, which::WhichAsset};
 use crate::{
-    config::{AssetConfig, Config},
+    config::AssetConfig,
     exchange::{Export, Order},
     lifecycle::Lifecycle,
 };
@@ -29,12 +28,8 @@ use crate::{
 /// fit` and `andon score` read them.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The configuration, whose store is read.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// The asset.
-    #[arg(long, value_name = "NAME")]
-    asset: String,
+    #[command(flatten)]
+    which: WhichAsset,
     /// A tag of the asset; may be given several times. All of them where it is not given.
     #[arg(long = "tag", value_name = "NAME")]
     tags: Vec<String>,
@@ -60,8 +55,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let format = Format::of_name(&args.out).context("--out")?;
-    let config = load(&args.config)?;
-    let asset = asset(&config, &args.asset)?;
+    let (config, asset) = args.which.find()?;
     let tags = tags(&asset, &args.tags)?;
     if let (Some(from), Some(to)) = (args.from, args.to) {
         anyhow::ensure!(from < to, "--from {from} is not before --to {to}");
@@ -96,7 +90,7 @@ fn say(args: &Args, order: &Order, w: Written) {
     if args.json {
         let file = out.to_string();
         let said = json!({
-            "file": file, "kind": order.kind, "shape": order.shape, "asset": args.asset, "tags": order.tags, "rows": w.rows,
+            "file": file, "kind": order.kind, "shape": order.shape, "asset": args.which.asset, "tags": order.tags, "rows": w.rows,
             "samples": w.samples, "first": w.first, "last": w.last,
         });
         println!("{said}");
@@ -123,20 +117,6 @@ async fn write(mut export: Export, file: &mut OutFile, mut reached: impl FnMut(T
         export.written().last.map(&mut reached);
     }
     Ok(export.written())
-}
-
-pub(super) fn load(path: &Path) -> anyhow::Result<Config> {
-    let (config, warnings) = Config::load(path)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok(config)
-}
-
-pub(super) fn asset(config: &Config, name: &str) -> anyhow::Result<Arc<AssetConfig>> {
-    let known = || config.assets.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
-    let found = config.assets.iter().find(|a| &*a.name == name).cloned();
-    found.with_context(|| format!("--asset {name} is none of the configuration's assets ({})", known()))
 }
 
 fn tags(asset: &AssetConfig, wanted: &[String]) -> anyhow::Result<Vec<TagName>> {

@@ -15,7 +15,7 @@ use andon_simulator::Recording;
 use anyhow::{Context, bail};
 use tokio_util::sync::CancellationToken;
 
-use super::progress::TrainingProgress;
+use super::{progress::TrainingProgress, warn};
 use crate::config::{ModelConfig, overruled};
 
 /// Train a model on a recording of normal operation.
@@ -44,9 +44,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         Some(path) => ModelConfig::load(path)?,
         None => Default::default(),
     };
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    warn(warnings);
     let tags = tags(&recording, &config)?;
     let grid = match config.grid.or_else(|| period(&recording)) {
         Some(grid) => grid,

@@ -10,8 +10,8 @@ use serde_json::json;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    export::{asset, load},
     progress::{CountProgress, ShareProgress},
+    which::WhichAsset,
 };
 use crate::{
     exchange::{check, store, wanted, warnings},
@@ -22,15 +22,11 @@ use crate::{
 ///
 /// Reads CSV, gzip or not, and Parquet, in the long or the wide shape of `andon export` or with columns of the same names: a
 /// `timestamp` (RFC 3339, any Parquet timestamp, or seconds since the epoch) and either a column a tag, or `tag` and `value`. All
-/// files are read once before anything is stored. To import a file again is harmless.
+/// files are read once before anything is stored; `andon run` must not be running. To import a file again is harmless.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The configuration, whose store is written; `andon run` must not be running.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// The asset whose history it is.
-    #[arg(long, value_name = "NAME")]
-    asset: String,
+    #[command(flatten)]
+    which: WhichAsset,
     /// long or wide, where the columns leave it open.
     #[arg(long)]
     shape: Option<Shape>,
@@ -46,11 +42,13 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let config = load(&args.config)?;
-    let asset = asset(&config, &args.asset)?;
+    let (config, asset) = args.which.find()?;
     let wanted = wanted(&asset, args.shape, args.skip_unknown);
     let _lock = lock(&config.data_dir()).with_context(|| {
-        format!("import needs the store for itself; while andon runs, POST to /api/v1/assets/{}/import", args.asset)
+        format!(
+            "import needs the store for itself; while andon runs, POST to /api/v1/assets/{}/import",
+            args.which.asset
+        )
     })?;
     let now = SystemClock.now();
     let mut samples = 0;
@@ -101,14 +99,17 @@ fn say(args: &Args, stored: &[Contents]) {
                 said
             })
             .collect();
-        println!("{}", json!({ "asset": args.asset, "files": files }));
+        println!("{}", json!({ "asset": args.which.asset, "files": files }));
         return;
     }
     for (file, c) in files {
         let (Some(first), Some(last)) = (c.first, c.last) else {
-            println!("{file}: no sample of {}", args.asset);
+            println!("{file}: no sample of {}", args.which.asset);
             continue;
         };
-        println!("{file}: {} samples of {} stored, {} rows from {first} to {last}", c.samples, args.asset, c.rows);
+        println!(
+            "{file}: {} samples of {} stored, {} rows from {first} to {last}",
+            c.samples, args.which.asset, c.rows
+        );
     }
 }

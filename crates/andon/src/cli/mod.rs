@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::Warning;
+
 /// Watches a plant floor: PLC tags in over OPC UA, anomaly alarms out.
 #[derive(Debug, Parser)]
 #[command(version, about, arg_required_else_help = true)]
@@ -90,6 +92,13 @@ impl Cli {
                 ExitCode::from(2)
             }
         }
+    }
+}
+
+/// What a configuration that is read all the same is warned of.
+fn warn(warnings: Vec<Warning>) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
     }
 }
 

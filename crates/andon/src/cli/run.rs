@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use andon_plant::SystemClock;
 use andon_simulator::PlantHandle;
 
+use super::warn;
 use crate::{
     api,
     config::Config,
@@ -26,9 +27,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, warnings) = Config::load(&args.config)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    warn(warnings);
     serve(config, None, &Lifecycle::default()).await
 }
 

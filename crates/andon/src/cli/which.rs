@@ -1,11 +1,15 @@
-//! Which store a command is about.
+//! Which store a command is about, and which asset.
 
-use std::{fs::File, path::PathBuf};
+use std::{fs::File, path::PathBuf, sync::Arc};
 
 use andon_store::StoreUrl;
 use anyhow::Context;
 
-use crate::{config::Config, pipeline::start::lock};
+use super::warn;
+use crate::{
+    config::{AssetConfig, Config},
+    pipeline::start::lock,
+};
 
 /// The store of a configuration, or of a folder.
 #[derive(Debug, clap::Args)]
@@ -30,5 +34,28 @@ impl Which {
     pub(super) fn lock(&self) -> anyhow::Result<File> {
         let url = self.url()?;
         lock(url.main_path().parent().context("the store is in no folder")?)
+    }
+}
+
+/// One asset of a configuration, whose histories are in its store.
+#[derive(Debug, clap::Args)]
+pub(super) struct WhichAsset {
+    /// The configuration whose store it is.
+    #[arg(long, value_name = "FILE", default_value = "andon.toml")]
+    config: PathBuf,
+    /// The asset whose history it is.
+    #[arg(long, value_name = "NAME")]
+    pub(super) asset: String,
+}
+
+impl WhichAsset {
+    pub(super) fn find(&self) -> anyhow::Result<(Config, Arc<AssetConfig>)> {
+        let (config, warnings) = Config::load(&self.config)?;
+        warn(warnings);
+        let known = || config.assets.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = config.assets.iter().find(|a| *a.name == *self.asset).cloned();
+        let asset = found
+            .with_context(|| format!("--asset {} is none of the configuration's assets ({})", self.asset, known()))?;
+        Ok((config, asset))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use andon_plant::{StatusCode, Timestamp};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::{Checkup, Finding};
 use crate::{
@@ -65,6 +65,11 @@ async fn names(conn: &mut SqliteConnection) -> Result<BTreeMap<i64, String>, Sto
     Ok(rows.into_iter().map(|row| (row.id, format!("{}/{}", row.asset, row.tag))).collect())
 }
 
+/// One transaction a page, which holds off the writer only where something is mended.
+async fn begin(conn: &mut SqliteConnection, repair: bool) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
+    conn.begin_with(if repair { "begin immediate" } else { "begin" }).await
+}
+
 /// Every block of a tag against its checksum, its key and its roll-up.
 async fn all_blocks(
     conn: &mut SqliteConnection,
@@ -76,7 +81,7 @@ async fn all_blocks(
     let (mut from, mut before) = (i64::MIN, None);
     loop {
         // One transaction, so that a block that is merged meanwhile is there as it was.
-        let mut page = conn.begin_with(if repair { "begin immediate" } else { "begin" }).await?;
+        let mut page = begin(conn, repair).await?;
         let keys = blocks::oldest(&mut page, tag, (from, i64::MAX), PAGE).await?;
         let Some(last) = keys.last() else { return Ok(()) };
         from = last.first_us.saturating_add(1);
@@ -177,7 +182,7 @@ async fn batches(
 ) -> Result<(), StoreError> {
     let (mut part, mut seq) = (i64::MIN, i64::MIN);
     loop {
-        let mut page = conn.begin_with(if repair { "begin immediate" } else { "begin" }).await?;
+        let mut page = begin(conn, repair).await?;
         let keys = sqlx::query!(
             "select part, seq, count from tail where (part, seq) > (?, ?) order by part, seq limit ?",
             part,
@@ -216,7 +221,7 @@ async fn rows(
     checkup: &mut Checkup,
     repair: bool,
 ) -> Result<(), StoreError> {
-    let mut page = conn.begin_with(if repair { "begin immediate" } else { "begin" }).await?;
+    let mut page = begin(conn, repair).await?;
     let count = sqlx::query_scalar!(r#"select count(*) as "count!: i64" from sample where tag_id = ?"#, tag)
         .fetch_one(&mut *page)
         .await?;
