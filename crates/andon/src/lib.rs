@@ -3,6 +3,7 @@
 //! * [`cli`]: the command line, one file a command.
 //! * [`config`]: `andon.toml`, parsed and then proved.
 //! * [`exchange`]: stored histories as files and back.
+//! * [`store`]: which engine a store's URL means.
 //! * [`lifecycle`] and [`telemetry`]: starting, stopping, logs and metrics.
 //! * [`pipeline`]: from tags to verdicts to alarms, and out again.
 //! * [`api`]: REST, the live feed and the dashboard's files.
@@ -13,4 +14,5 @@ pub mod config;
 pub mod exchange;
 pub mod lifecycle;
 pub mod pipeline;
+pub mod store;
 pub mod telemetry;

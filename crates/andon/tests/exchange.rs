@@ -12,7 +12,7 @@ use std::{
 
 use andon_plant::{AssetName, Sample, StatusCode, TagKey, TagSample, Timestamp};
 use andon_simulator::Recording;
-use andon_store::{Store, StoreUrl};
+use andon_store::{SqliteUrl, Store};
 use serde_json::{Value, json};
 use support::{Andon, Plant, andon, pump};
 use tempfile::TempDir;
@@ -59,7 +59,7 @@ fn import(dir: &Path, file: &Path) -> Value {
 
 /// A normal hour with what makes a history hard: gaps, statuses of every kind, times that jump back and between rows.
 async fn hard_history(dir: &Path, recording: &Recording) {
-    let store = Store::open(&StoreUrl::at(dir.join("andon.db")).unwrap(), &TaskTracker::new()).await.unwrap();
+    let store = Store::open(&SqliteUrl::at(dir.join("andon.db")).unwrap(), &TaskTracker::new()).await.unwrap();
     let asset = AssetName::new("Pump").unwrap();
     let mut samples = Vec::new();
     for row in (0..recording.rows()).rev() {

@@ -26,21 +26,25 @@ const FLOORS: [&[&str]; 4] = [
         "andon-scoring",
         "andon-simulator",
     ],
-    &["andon-detect"],
+    &["andon-detect", "andon-postgres"],
     &["andon", "andon-eval"],
 ];
 
 /// Edges between floors that are not drawn: what joins siblings knows only what it joins.
 const NOT_DRAWN: &[(&str, &[&str])] = &[
     ("andon-detect", &["andon-ua-client", "andon-ua-server", "andon-store", "andon-exchange", "andon-simulator"]),
-    ("andon-eval", &["andon-ua-client", "andon-ua-server", "andon-store", "andon-exchange"]),
+    ("andon-eval", &["andon-ua-client", "andon-ua-server", "andon-store", "andon-postgres", "andon-exchange"]),
+    (
+        "andon-postgres",
+        &["andon-ua-client", "andon-ua-server", "andon-exchange", "andon-model", "andon-scoring", "andon-simulator"],
+    ),
 ];
 
 /// Crates and modules of others that only some folders may name.
 const OWNERS: &[Owner] = &[
     Owner { words: &["opcua", "async-opcua"], folders: &["crates/ua-client", "crates/ua-server", "crates/simulator"] },
     Owner { words: &["candle", "candle_core", "candle-core"], folders: &["crates/model"] },
-    Owner { words: &["sqlx"], folders: &["crates/store"] },
+    Owner { words: &["sqlx"], folders: &["crates/store", "crates/postgres"] },
     Owner {
         words: &["parquet", "arrow_array", "arrow-array", "arrow_schema", "arrow-schema"],
         folders: &["crates/exchange"],

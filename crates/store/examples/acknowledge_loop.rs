@@ -9,14 +9,14 @@ mod loops;
 use std::error::Error;
 
 use andon_plant::{AssetName, Sample, TagKey, TagName, TagSample, Timestamp, alarm::Transition};
-use andon_store::{Store, StoreUrl};
+use andon_store::{SqliteUrl, Store};
 use loops::{entry, raised, say};
 use tokio_util::task::TaskTracker;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("name the main file of the store")?;
-    let store = Store::open(&StoreUrl::at(path)?, &TaskTracker::new()).await?;
+    let store = Store::open(&SqliteUrl::at(path)?, &TaskTracker::new()).await?;
     let key = TagKey { asset: AssetName::new("Mixer")?, tag: TagName::new("Temperature")? };
     for n in 0.. {
         let time = Timestamp::from_secs(n);

@@ -9,7 +9,7 @@ mod loops;
 use std::error::Error;
 
 use andon_plant::{AssetName, Sample, TagKey, TagName, TagSample, Timestamp, alarm::Transition};
-use andon_store::{Store, StoreUrl};
+use andon_store::{SqliteUrl, Store};
 use loops::{entry, raised, say};
 use tokio_util::task::TaskTracker;
 
@@ -22,7 +22,7 @@ const APART_US: i64 = 600_000_000;
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let (path, first) = (args.next().ok_or("name the main file")?, args.next().ok_or("name the first sample")?);
-    let store = Store::open(&StoreUrl::at(path)?, &TaskTracker::new()).await?;
+    let store = Store::open(&SqliteUrl::at(path)?, &TaskTracker::new()).await?;
     let keys = (0..TAGS)
         .map(|n| Ok(TagKey { asset: AssetName::new("Mixer")?, tag: TagName::new(&format!("Tag{n}"))? }))
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;

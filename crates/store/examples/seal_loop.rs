@@ -6,7 +6,7 @@
 use std::{error::Error, io::Write};
 
 use andon_plant::{AssetName, Sample, TagKey, TagName, TagSample, Timestamp};
-use andon_store::{Store, StoreUrl};
+use andon_store::{SqliteUrl, Store};
 use tokio_util::task::TaskTracker;
 
 const TAGS: i64 = 40;
@@ -15,7 +15,7 @@ const ROUND: i64 = 20;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("name the main file of the store")?;
-    let store = Store::open(&StoreUrl::at(path)?, &TaskTracker::new()).await?;
+    let store = Store::open(&SqliteUrl::at(path)?, &TaskTracker::new()).await?;
     let keys = (0..TAGS)
         .map(|n| Ok(TagKey { asset: AssetName::new("Mixer")?, tag: TagName::new(&format!("Tag{n}"))? }))
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;

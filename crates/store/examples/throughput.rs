@@ -3,7 +3,7 @@
 use std::{error::Error, path::PathBuf, time::Instant};
 
 use andon_plant::{AssetName, Mode, Sample, StatusCode, TagKey, TagName, TagSample, TagVerdict, Timestamp, Verdict};
-use andon_store::{SeriesQuery, Store, StoreUrl};
+use andon_store::{SeriesQuery, SqliteUrl, Store};
 use tokio_util::task::TaskTracker;
 
 const TAGS: i64 = 8;
@@ -13,7 +13,7 @@ const VERDICTS: i64 = 20_000;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("name a folder")?);
-    let store = Store::open(&StoreUrl::at(folder.join("throughput.db"))?, &TaskTracker::new()).await?;
+    let store = Store::open(&SqliteUrl::at(folder.join("throughput.db"))?, &TaskTracker::new()).await?;
     let asset = AssetName::new("Mixer")?;
     let tags = (0..TAGS).map(|n| TagName::new(&format!("Tag{n}"))).collect::<Result<Vec<_>, _>>()?;
     let key = |tag: &TagName| TagKey { asset: asset.clone(), tag: tag.clone() };

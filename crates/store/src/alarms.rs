@@ -4,15 +4,17 @@ mod page;
 mod rows;
 mod spans;
 
-use andon_plant::{Alarm, AlarmId, Assessment, JournalEntry};
-use sqlx::SqliteConnection;
+use andon_plant::{Alarm, AlarmId, JournalEntry};
 
-pub use page::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Page};
+pub use page::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor, CursorError, Filters, Page};
 pub use spans::AlarmSpan;
+
+pub use rows::{AlarmRow, AlarmRows, ContributionRow, JournalRow, phase_columns};
+pub use spans::JournalLine;
 
 pub(crate) use rows::finding;
 
-use crate::{error::StoreError, store::Store, tables::MainWrite};
+use crate::{engine::MainRows, error::StoreError, store::Store, tables::MainWrite};
 
 impl Store {
     /// Writes a new alarm and its first journal lines, and returns it with the number it was given; the number that came
@@ -44,7 +46,7 @@ impl Store {
     /// If the database fails or a row is broken.
     pub async fn alarm(&self, id: AlarmId) -> Result<Option<(Alarm, Vec<JournalEntry>)>, StoreError> {
         // One transaction, so that the alarm and its journal are of one moment.
-        whole(&mut *self.main_readers().begin().await?, id).await
+        whole(self.main_tables().snapshot().await?.rows(), id).await
     }
 
     /// Every alarm that is active or not acknowledged, oldest first: what a restart goes on with.
@@ -52,14 +54,13 @@ impl Store {
     /// # Errors
     /// If the database fails or a row is broken.
     pub async fn open_alarms(&self) -> Result<Vec<Alarm>, StoreError> {
-        let mut conn = self.main_readers().begin().await?;
-        rows::open(&mut conn).await
+        rows::open(self.main_tables().snapshot().await?.rows()).await
     }
 }
 
 /// An alarm with its journal.
 pub(crate) async fn whole(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn MainRows,
     id: AlarmId,
 ) -> Result<Option<(Alarm, Vec<JournalEntry>)>, StoreError> {
     let Some(alarm) = rows::find(&mut *conn, id).await? else { return Ok(None) };
@@ -67,114 +68,14 @@ pub(crate) async fn whole(
     Ok(Some((alarm, journal)))
 }
 
-pub(crate) async fn insert(
-    conn: &mut SqliteConnection,
-    alarm: &Alarm,
-    entries: &[JournalEntry],
-) -> Result<i64, StoreError> {
-    let (asset, condition) = (alarm.asset.as_str(), alarm.condition.to_string());
-    let (phase, since_us) = rows::phase_columns(alarm.state.phase);
-    let (raised_us, cleared_us) = (alarm.raised_at.as_micros(), alarm.cleared_at.map(|t| t.as_micros()));
-    let acknowledged_us = alarm.acknowledged_at.map(|t| t.as_micros());
-    let assessment = alarm.assessment.map(Assessment::as_str);
-    let id = sqlx::query!(
-        "insert into alarm (asset, condition, phase, phase_since_us, acknowledged, severity, message, raised_at_us,
-             cleared_at_us, acknowledged_at_us, acknowledged_by, assessment)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        asset,
-        condition,
-        phase,
-        since_us,
-        alarm.state.acknowledged,
-        alarm.severity,
-        alarm.message,
-        raised_us,
-        cleared_us,
-        acknowledged_us,
-        alarm.acknowledged_by,
-        assessment
-    )
-    .execute(&mut *conn)
-    .await?
-    .last_insert_rowid();
-    insert_contributions(&mut *conn, id, alarm).await?;
-    insert_entries(conn, id, entries).await?;
-    Ok(id)
-}
-
+/// Writes what has become of an alarm; its number.
 pub(crate) async fn update(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn MainRows,
     alarm: &Alarm,
     entries: &[JournalEntry],
 ) -> Result<i64, StoreError> {
-    let id = alarm.id.0;
-    let (phase, since_us) = rows::phase_columns(alarm.state.phase);
-    let cleared_us = alarm.cleared_at.map(|t| t.as_micros());
-    let acknowledged_us = alarm.acknowledged_at.map(|t| t.as_micros());
-    let assessment = alarm.assessment.map(Assessment::as_str);
-    let written = sqlx::query!(
-        "update alarm set phase = ?, phase_since_us = ?, acknowledged = ?, severity = ?, message = ?, cleared_at_us = ?,
-             acknowledged_at_us = ?, acknowledged_by = ?, assessment = ?
-         where id = ?",
-        phase,
-        since_us,
-        alarm.state.acknowledged,
-        alarm.severity,
-        alarm.message,
-        cleared_us,
-        acknowledged_us,
-        alarm.acknowledged_by,
-        assessment,
-        id
-    )
-    .execute(&mut *conn)
-    .await?;
-    if written.rows_affected() == 0 {
-        return Err(StoreError::NoSuchAlarm(alarm.id));
+    match conn.update_alarm(alarm, entries).await? {
+        true => Ok(alarm.id.0),
+        false => Err(StoreError::NoSuchAlarm(alarm.id)),
     }
-    sqlx::query!("delete from alarm_contribution where alarm_id = ?", id).execute(&mut *conn).await?;
-    insert_contributions(&mut *conn, id, alarm).await?;
-    insert_entries(conn, id, entries).await?;
-    Ok(id)
-}
-
-async fn insert_contributions(conn: &mut SqliteConnection, id: i64, alarm: &Alarm) -> Result<(), StoreError> {
-    for (position, c) in alarm.contributions.iter().enumerate() {
-        let (position, tag) = (position as i64, c.tag.as_str());
-        let class = c.finding.as_ref().map(|f| f.class.as_str());
-        let finding = c.finding.as_ref().map(|f| f.text.as_str());
-        sqlx::query!(
-            "insert into alarm_contribution (alarm_id, position, tag, share, value, expected, unit, class, finding)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            id,
-            position,
-            tag,
-            c.share,
-            c.value,
-            c.expected,
-            c.unit,
-            class,
-            finding
-        )
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
-}
-
-async fn insert_entries(conn: &mut SqliteConnection, id: i64, entries: &[JournalEntry]) -> Result<(), StoreError> {
-    for entry in entries {
-        let (time_us, transition) = (entry.time.as_micros(), entry.transition.as_str());
-        sqlx::query!(
-            "insert into journal (alarm_id, time_us, transition, by, comment) values (?, ?, ?, ?, ?)",
-            id,
-            time_us,
-            transition,
-            entry.by,
-            entry.comment
-        )
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
 }

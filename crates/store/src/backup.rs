@@ -21,8 +21,8 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::{
     error::StoreError,
-    file::{DatabaseFile, MAIN, SAMPLES},
-    url::StoreUrl,
+    sqlite::file::{DatabaseFile, MAIN, SAMPLES},
+    url::SqliteUrl,
 };
 
 /// What the files are called in a backup.
@@ -98,7 +98,7 @@ impl BackupError {
 /// # Errors
 /// If there is something at `to` (it is not touched), there is no store, or a file fails: then nothing is left of it.
 #[tracing::instrument(name = "store.backup.write", skip_all)]
-pub async fn write_backup(url: &StoreUrl, to: &Path, created_at: Timestamp) -> Result<BackupManifest, BackupError> {
+pub async fn write_backup(url: &SqliteUrl, to: &Path, created_at: Timestamp) -> Result<BackupManifest, BackupError> {
     if to.exists() {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -136,7 +136,7 @@ async fn copy(file: &DatabaseFile, from: &Path, to: &Path) -> Result<(), BackupE
 /// If there is a store and it is not to be replaced, the backup is damaged or of a newer version, or a file fails: then
 /// nothing has changed.
 #[tracing::instrument(name = "store.backup.restore", skip_all)]
-pub async fn restore_backup(from: &Path, url: &StoreUrl, replace: bool) -> Result<BackupManifest, BackupError> {
+pub async fn restore_backup(from: &Path, url: &SqliteUrl, replace: bool) -> Result<BackupManifest, BackupError> {
     let places = [url.main_path().to_owned(), url.samples_path()];
     if let Some(there) = places.iter().find(|path| path.exists()).filter(|_| !replace) {
         return Err(BackupError::WouldReplace(there.clone()));
@@ -169,7 +169,7 @@ pub async fn restore_backup(from: &Path, url: &StoreUrl, replace: bool) -> Resul
 
 /// Moves the files of a backup that is to be put back to their places; nothing where there is none. However often it is
 /// interrupted, the next call goes on.
-pub(crate) fn finish_restore(url: &StoreUrl) -> Result<(), BackupError> {
+pub(crate) fn finish_restore(url: &SqliteUrl) -> Result<(), BackupError> {
     let whole = pending(url);
     if !whole.is_dir() {
         return Ok(());
@@ -191,7 +191,7 @@ pub(crate) fn finish_restore(url: &StoreUrl) -> Result<(), BackupError> {
 }
 
 /// Where a backup is that has been checked and is to be put back.
-fn pending(url: &StoreUrl) -> PathBuf {
+fn pending(url: &SqliteUrl) -> PathBuf {
     url.main_path().with_extension("restore")
 }
 

@@ -29,9 +29,11 @@ pub(crate) fn part_of(tag: i64) -> i64 {
 
 /// A sample and the number of its tag.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Numbered {
-    pub(crate) tag: i64,
-    pub(crate) sample: Sample,
+pub struct Numbered {
+    /// The tag's number.
+    pub tag: i64,
+    /// The sample.
+    pub sample: Sample,
 }
 
 /// The samples of one part, those of a tag together and in the order they came.

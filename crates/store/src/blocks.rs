@@ -2,89 +2,102 @@
 //! one block at most, and roll-ups add up.
 
 use andon_plant::Sample;
-use sqlx::SqliteConnection;
+use async_trait::async_trait;
 
 use crate::{
     block::{self, BlockError},
+    engine::SeriesRows,
     error::StoreError,
     names::{Label, numbered},
-    rollup::{Extremes, RollUp, columns},
+    rollup::{Extremes, RollUp},
     rows::Span,
+    series::Buckets,
 };
 
 /// Where a block is, and what it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BlockKey {
-    pub(crate) first_us: i64,
-    pub(crate) last_us: i64,
-    pub(crate) count: i64,
-    pub(crate) data_id: i64,
+pub struct BlockKey {
+    /// The time of its first sample, which names it among those of its tag.
+    pub first_us: i64,
+    /// The time of its last.
+    pub last_us: i64,
+    /// How many samples it has.
+    pub count: i64,
 }
 
 /// A block and what it says of its extremes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rolled {
-    pub(crate) block: BlockKey,
-    pub(crate) extremes: Extremes,
+pub struct Rolled {
+    /// The block.
+    pub block: BlockKey,
+    /// Its lowest, highest and first gap.
+    pub extremes: Extremes,
+}
+
+/// Which blocks can be summed up: those that lie in the span, in one bucket, and outside the times of the tail.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole {
+    /// Whose blocks.
+    pub tag: i64,
+    /// The span.
+    pub span: Span,
+    /// The buckets.
+    pub buckets: Buckets,
+    /// The first and last time of what is in the tail; the other way round where there is nothing.
+    pub tail: (i64, i64),
+}
+
+/// Samples in blocks.
+#[async_trait]
+pub trait BlockRows: Send {
+    /// Writes a block of a tag: what it says of its samples, and the samples.
+    async fn put_block(&mut self, tag: i64, rolled: &RollUp, data: &[u8]) -> Result<(), StoreError>;
+
+    /// Deletes the block that begins at a time.
+    async fn delete_block(&mut self, tag: i64, first_us: i64) -> Result<(), StoreError>;
+
+    /// The samples of a block; nothing where they are lost.
+    async fn block_data(&mut self, tag: i64, first_us: i64) -> Result<Vec<u8>, StoreError>;
+
+    /// The first blocks that begin in a span.
+    async fn oldest_blocks(&mut self, tag: i64, span: Span, limit: i64) -> Result<Vec<BlockKey>, StoreError>;
+
+    /// The last blocks that begin in a span, newest first.
+    async fn newest_blocks(&mut self, tag: i64, span: Span, limit: i64) -> Result<Vec<BlockKey>, StoreError>;
+
+    /// How many samples the blocks that begin in a span have.
+    async fn count_in_blocks(&mut self, tag: i64, span: Span) -> Result<i64, StoreError>;
+
+    /// The lowest, highest and first gap of each bucket's whole blocks, in no order.
+    async fn block_extremes(&mut self, whole: Whole) -> Result<Vec<Sample>, StoreError>;
+
+    /// The other blocks that begin from `begin_us` on and before the end of the span, oldest first.
+    async fn other_blocks(&mut self, whole: Whole, begin_us: i64) -> Result<Vec<Rolled>, StoreError>;
+
+    /// A tag whose oldest block is all before a time.
+    async fn tag_with_block_before(&mut self, before_us: i64) -> Result<Option<i64>, StoreError>;
+
+    /// Deletes blocks that are all before a time, many at once where they are kept so; how many samples they had.
+    async fn drop_blocks(&mut self, _before_us: i64) -> Result<i64, StoreError> {
+        Ok(0)
+    }
 }
 
 /// Writes samples of a tag, in order of time, as one block.
-pub(crate) async fn put(conn: &mut SqliteConnection, tag: i64, samples: &[Sample]) -> Result<(), StoreError> {
+pub(crate) async fn put(conn: &mut dyn SeriesRows, tag: i64, samples: &[Sample]) -> Result<(), StoreError> {
     let Some(rolled) = RollUp::of(samples) else { return Ok(()) };
     let data =
         block::encode(samples).map_err(|source| StoreError::broken_block(numbered(tag), rolled.first_us, source))?;
-    let data_id =
-        sqlx::query!("insert into block_data (data) values (?)", data).execute(&mut *conn).await?.last_insert_rowid();
-    let (min_us, min_status, min) = columns(rolled.min);
-    let (max_us, max_status, max) = columns(rolled.max);
-    let (gap_us, gap_status, _) = columns(rolled.gap);
-    sqlx::query!(
-        "insert into block (tag_id, first_us, last_us, count, data_id, min_us, min_status, min, max_us, max_status, max,
-             gap_us, gap_status, first, last, sum, usable, good)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        tag,
-        rolled.first_us,
-        rolled.last_us,
-        rolled.count,
-        data_id,
-        min_us,
-        min_status,
-        min,
-        max_us,
-        max_status,
-        max,
-        gap_us,
-        gap_status,
-        rolled.first,
-        rolled.last,
-        rolled.sum,
-        rolled.usable,
-        rolled.good
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Deletes a block.
-pub(crate) async fn delete(conn: &mut SqliteConnection, tag: i64, block: BlockKey) -> Result<(), StoreError> {
-    sqlx::query!("delete from block where tag_id = ? and first_us = ?", tag, block.first_us)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query!("delete from block_data where id = ?", block.data_id).execute(conn).await?;
-    Ok(())
+    conn.put_block(tag, &rolled, &data).await
 }
 
 /// The samples of a block, oldest first.
 pub(crate) async fn open(
-    conn: &mut SqliteConnection,
-    name: Label<'_>,
+    conn: &mut dyn SeriesRows,
+    (tag, name): (i64, Label<'_>),
     block: BlockKey,
 ) -> Result<Vec<Sample>, StoreError> {
-    let data = sqlx::query_scalar!("select data from block_data where id = ?", block.data_id)
-        .fetch_optional(conn)
-        .await?
-        .unwrap_or_default();
+    let data = conn.block_data(tag, block.first_us).await?;
     let samples = block::decode(&data).and_then(|samples| is_of(block, samples));
     samples.map_err(|source| StoreError::broken_block(name, block.first_us, source))
 }
@@ -100,75 +113,20 @@ fn is_of(block: BlockKey, samples: Vec<Sample>) -> Result<Vec<Sample>, BlockErro
 
 /// The newest block that begins at or before a time.
 pub(crate) async fn not_after(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     tag: i64,
     time_us: i64,
 ) -> Result<Option<BlockKey>, StoreError> {
-    Ok(newest(conn, tag, (i64::MIN, time_us.saturating_add(1)), 1).await?.pop())
+    Ok(conn.newest_blocks(tag, (i64::MIN, time_us.saturating_add(1)), 1).await?.pop())
 }
 
 /// The oldest block that begins after a time.
-pub(crate) async fn after(conn: &mut SqliteConnection, tag: i64, time_us: i64) -> Result<Option<BlockKey>, StoreError> {
-    Ok(oldest(conn, tag, (time_us.saturating_add(1), i64::MAX), 1).await?.pop())
+pub(crate) async fn after(conn: &mut dyn SeriesRows, tag: i64, time_us: i64) -> Result<Option<BlockKey>, StoreError> {
+    Ok(conn.oldest_blocks(tag, (time_us.saturating_add(1), i64::MAX), 1).await?.pop())
 }
 
 /// The span widened to the beginning of the block it begins in, so that a block is in it exactly if it begins in it.
-pub(crate) async fn widened(conn: &mut SqliteConnection, tag: i64, (from, to): Span) -> Result<Span, StoreError> {
+pub(crate) async fn widened(conn: &mut dyn SeriesRows, tag: i64, (from, to): Span) -> Result<Span, StoreError> {
     let block = not_after(conn, tag, from).await?;
     Ok((block.filter(|b| b.last_us >= from).map_or(from, |b| b.first_us), to))
-}
-
-/// The first blocks that begin in a span.
-pub(crate) async fn oldest(
-    conn: &mut SqliteConnection,
-    tag: i64,
-    (from, to): Span,
-    limit: i64,
-) -> Result<Vec<BlockKey>, StoreError> {
-    let blocks = sqlx::query_as!(
-        BlockKey,
-        "select first_us, last_us, count, data_id from block where tag_id = ? and first_us >= ? and first_us < ?
-         order by first_us limit ?",
-        tag,
-        from,
-        to,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(blocks)
-}
-
-/// The last blocks that begin in a span, newest first.
-pub(crate) async fn newest(
-    conn: &mut SqliteConnection,
-    tag: i64,
-    (from, to): Span,
-    limit: i64,
-) -> Result<Vec<BlockKey>, StoreError> {
-    let blocks = sqlx::query_as!(
-        BlockKey,
-        "select first_us, last_us, count, data_id from block where tag_id = ? and first_us >= ? and first_us < ?
-         order by first_us desc limit ?",
-        tag,
-        from,
-        to,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(blocks)
-}
-
-/// How many samples the blocks that begin in a span have.
-pub(crate) async fn count(conn: &mut SqliteConnection, tag: i64, (from, to): Span) -> Result<i64, StoreError> {
-    let count = sqlx::query_scalar!(
-        r#"select coalesce(sum(count), 0) as "count!: i64" from block where tag_id = ? and first_us >= ? and first_us < ?"#,
-        tag,
-        from,
-        to
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(count)
 }

@@ -13,8 +13,8 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use crate::{
     error::StoreError,
-    file::{DatabaseFile, MAIN, SAMPLES},
-    url::StoreUrl,
+    sqlite::file::{DatabaseFile, MAIN, SAMPLES},
+    url::SqliteUrl,
 };
 
 /// Findings that are kept; more are counted only.
@@ -108,7 +108,7 @@ impl Checkup {
 /// If a file is not there, is not SQLite, or is not of this version. What is broken inside is a finding and no error.
 #[tracing::instrument(name = "store.doctor.examine", skip_all)]
 pub async fn examine(
-    url: &StoreUrl,
+    url: &SqliteUrl,
     repair: bool,
     model: impl Fn(&str, Vec<u8>) -> Result<(), String>,
 ) -> Result<Checkup, StoreError> {

@@ -69,7 +69,15 @@ pub enum StoreError {
         /// Why.
         source: sqlx::migrate::MigrateError,
     },
-    /// SQLite refused a statement.
+    /// The server can't be used.
+    #[error("the database {url} can't be used: {reason}")]
+    Server {
+        /// Where it is, without user and password.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// The database refused a statement.
     #[error("the database failed: {0}")]
     Database(sqlx::Error),
     /// The disk is full or fails, and what could be done about it was of no use.

@@ -1,9 +1,9 @@
 //! Versions of each asset's model, weights included.
 
 use andon_plant::{AssetName, Timestamp};
-use sqlx::SqliteConnection;
+use async_trait::async_trait;
 
-use crate::{error::StoreError, store::Store, tables::MainWrite};
+use crate::{engine::MainRows, error::StoreError, store::Store, tables::MainWrite};
 
 /// A model to add.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,13 +71,7 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn active_model(&self, asset: &AssetName) -> Result<Option<Model>, StoreError> {
-        let name = asset.as_str();
-        let row = sqlx::query!(
-            "select version, created_at_us, manifest, metrics, weights from model where asset = ? and active = 1",
-            name
-        )
-        .fetch_optional(self.main_readers())
-        .await?;
+        let row = self.main_tables().snapshot().await?.rows().active_model(asset).await?;
         Ok(row.map(|row| Model {
             info: ModelInfo {
                 asset: asset.clone(),
@@ -96,64 +90,52 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn models(&self, asset: &AssetName) -> Result<Vec<ModelInfo>, StoreError> {
-        let name = asset.as_str();
-        let rows = sqlx::query!(
-            r#"select version, created_at_us, active as "active: bool", metrics from model where asset = ?
-               order by version desc"#,
-            name
-        )
-        .fetch_all(self.main_readers())
-        .await?;
-        let info = |version, created_at_us, active, metrics| ModelInfo {
-            asset: asset.clone(),
-            version,
-            created_at: Timestamp::from_micros(created_at_us),
-            active,
-            metrics,
-        };
-        Ok(rows.into_iter().map(|r| info(r.version, r.created_at_us, r.active, r.metrics)).collect())
+        self.main_tables().snapshot().await?.rows().models(asset).await
     }
 }
 
-pub(crate) async fn insert(conn: &mut SqliteConnection, model: &NewModel) -> Result<i64, StoreError> {
-    let (asset, created_us) = (model.asset.as_str(), model.created_at.as_micros());
-    let version = sqlx::query_scalar!(
-        r#"select coalesce(max(version), 0) + 1 as "version!: i64" from model where asset = ?"#,
-        asset
-    )
-    .fetch_one(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "insert into model (asset, version, created_at_us, active, manifest, metrics, weights)
-         values (?, ?, ?, 0, ?, ?, ?)",
-        asset,
-        version,
-        created_us,
-        model.manifest,
-        model.metrics,
-        model.weights
-    )
-    .execute(&mut *conn)
-    .await?;
+/// Rows of models.
+#[async_trait]
+pub trait ModelRows: Send {
+    /// Writes a model that is not in use, as one version more than the last of its asset, which is returned.
+    async fn add_model(&mut self, model: &NewModel) -> Result<i64, StoreError>;
+
+    /// Uses this version and no other; false where there is no such version.
+    async fn activate_model(&mut self, asset: &AssetName, version: i64) -> Result<bool, StoreError>;
+
+    /// The model in use.
+    async fn active_model(&mut self, asset: &AssetName) -> Result<Option<ModelRow>, StoreError>;
+
+    /// Every version of an asset's model, newest first.
+    async fn models(&mut self, asset: &AssetName) -> Result<Vec<ModelInfo>, StoreError>;
+}
+
+/// A model as it is stored.
+#[derive(Debug)]
+pub struct ModelRow {
+    /// 1 for an asset's first model.
+    pub version: i64,
+    /// When it was trained.
+    pub created_at_us: i64,
+    /// What it is, as JSON.
+    pub manifest: String,
+    /// How well it did, as JSON.
+    pub metrics: String,
+    /// The weights file.
+    pub weights: Vec<u8>,
+}
+
+pub(crate) async fn insert(conn: &mut dyn MainRows, model: &NewModel) -> Result<i64, StoreError> {
+    let version = conn.add_model(model).await?;
     if model.activate {
         set_active(conn, &model.asset, version).await?;
     }
     Ok(version)
 }
 
-pub(crate) async fn set_active(
-    conn: &mut SqliteConnection,
-    asset: &AssetName,
-    version: i64,
-) -> Result<i64, StoreError> {
-    let name = asset.as_str();
-    // In this order, because no two may be active even for a moment.
-    sqlx::query!("update model set active = 0 where asset = ? and active = 1", name).execute(&mut *conn).await?;
-    let set = sqlx::query!("update model set active = 1 where asset = ? and version = ?", name, version)
-        .execute(conn)
-        .await?;
-    match set.rows_affected() {
-        0 => Err(StoreError::NoSuchModel { asset: asset.clone(), version }),
-        _ => Ok(version),
+pub(crate) async fn set_active(conn: &mut dyn MainRows, asset: &AssetName, version: i64) -> Result<i64, StoreError> {
+    match conn.activate_model(asset, version).await? {
+        true => Ok(version),
+        false => Err(StoreError::NoSuchModel { asset: asset.clone(), version }),
     }
 }

@@ -2,13 +2,35 @@
 
 use std::{collections::HashMap, fmt::Display};
 
-use andon_plant::{AssetName, TagKey};
-use sqlx::SqliteConnection;
+use andon_plant::{AssetName, TagKey, TagName};
+use async_trait::async_trait;
 
-use crate::error::StoreError;
+use crate::{engine::SeriesRows, error::StoreError};
 
 /// What an error calls a tag.
 pub(crate) type Label<'a> = &'a (dyn Display + Sync);
+
+/// Names and their numbers.
+#[async_trait]
+pub trait NameRows: Send {
+    /// The number of an asset, which it is given if it has none.
+    async fn put_asset(&mut self, asset: &AssetName) -> Result<i64, StoreError>;
+
+    /// The number of a tag of an asset (its number), which it is given if it has none.
+    async fn put_tag(&mut self, asset: i64, tag: &TagName) -> Result<i64, StoreError>;
+
+    /// The number of an asset.
+    async fn find_asset(&mut self, asset: &AssetName) -> Result<Option<i64>, StoreError>;
+
+    /// The number of a tag.
+    async fn find_tag(&mut self, key: &TagKey) -> Result<Option<i64>, StoreError>;
+
+    /// The numbers of all tags.
+    async fn tags(&mut self) -> Result<Vec<i64>, StoreError>;
+
+    /// The numbers of the tags of an asset.
+    async fn tags_of(&mut self, asset: &AssetName) -> Result<Vec<i64>, StoreError>;
+}
 
 /// The numbers that stand for names in rows.
 #[derive(Debug, Default)]
@@ -18,44 +40,24 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) async fn asset(&mut self, conn: &mut SqliteConnection, asset: &AssetName) -> Result<i64, StoreError> {
+    pub(crate) async fn asset(&mut self, conn: &mut dyn SeriesRows, asset: &AssetName) -> Result<i64, StoreError> {
         if let Some(id) = self.assets.get(asset) {
             return Ok(*id);
         }
-        let name = asset.as_str();
-        sqlx::query!("insert into asset (name) values (?) on conflict do nothing", name).execute(&mut *conn).await?;
-        let id = sqlx::query_scalar!(r#"select id as "id!" from asset where name = ?"#, name).fetch_one(conn).await?;
+        let id = conn.put_asset(asset).await?;
         self.assets.insert(asset.clone(), id);
         Ok(id)
     }
 
-    pub(crate) async fn tag(&mut self, conn: &mut SqliteConnection, key: &TagKey) -> Result<i64, StoreError> {
+    pub(crate) async fn tag(&mut self, conn: &mut dyn SeriesRows, key: &TagKey) -> Result<i64, StoreError> {
         if let Some(id) = self.tags.get(key) {
             return Ok(*id);
         }
         let asset = self.asset(&mut *conn, &key.asset).await?;
-        let name = key.tag.as_str();
-        sqlx::query!("insert into tag (asset_id, name) values (?, ?) on conflict do nothing", asset, name)
-            .execute(&mut *conn)
-            .await?;
-        let id = sqlx::query_scalar!(r#"select id as "id!" from tag where asset_id = ? and name = ?"#, asset, name)
-            .fetch_one(conn)
-            .await?;
+        let id = conn.put_tag(asset, &key.tag).await?;
         self.tags.insert(key.clone(), id);
         Ok(id)
     }
-}
-
-pub(crate) async fn find_tag(conn: &mut SqliteConnection, key: &TagKey) -> Result<Option<i64>, StoreError> {
-    let (asset, tag) = (key.asset.as_str(), key.tag.as_str());
-    let id = sqlx::query_scalar!(
-        r#"select tag.id as "id!" from tag join asset on asset.id = tag.asset_id where asset.name = ? and tag.name = ?"#,
-        asset,
-        tag
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(id)
 }
 
 /// How an error names a tag of which only the number is known; reads name it by its key.

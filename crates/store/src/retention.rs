@@ -1,12 +1,11 @@
 //! How long histories are kept: what is older is deleted in small steps, so that new rows never wait long.
 
 use andon_plant::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::{
-    blocks,
+    engine::SeriesRows,
     error::StoreError,
-    rows,
+    space::Pages,
     store::Store,
     tables::{MainWrite, SeriesWrite},
     tail::Wanted,
@@ -20,8 +19,6 @@ const BLOCKS: i64 = 500;
 const CUT: usize = 32;
 /// Free pages that are not worth giving back, 64 MB.
 const EXCESS: i64 = 16_384;
-/// Pages given back in one step, 2 MB: few enough for the log on a disk that is full.
-const PAGES: &str = "pragma incremental_vacuum(500)";
 
 /// Since when rows are kept; none keeps all. Models are kept for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,7 +74,7 @@ impl Store {
 
     /// Shortens the blocks that `before` falls in, several in one transaction. A broken one waits until all of it is older.
     async fn cut_blocks(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let tags = rows::tags(&mut *self.series_readers().acquire().await?).await?;
+        let tags = self.series_tables().snapshot().await?.rows().tags().await?;
         let mut total = 0;
         for tags in tags.chunks(CUT) {
             let cut = tags.iter().map(|tag| self.series().commit(SeriesWrite::CutBlock { tag: *tag, before }));
@@ -96,7 +93,7 @@ impl Store {
 
     /// Gives free pages back to the disk in small steps until they are an eighth of the file, if they are a quarter or more.
     async fn give_back_excess(&self) -> Result<(), StoreError> {
-        let (mut free, pages) = pages(&mut *self.series_readers().acquire().await?).await?;
+        let Pages { mut free, all: pages, .. } = self.series_tables().snapshot().await?.rows().pages().await?;
         if free < EXCESS || free < pages / 4 {
             return Ok(());
         }
@@ -120,112 +117,28 @@ impl Store {
     }
 }
 
-/// The free pages of a file, and all of them.
-async fn pages(conn: &mut SqliteConnection) -> Result<(i64, i64), StoreError> {
-    let free = sqlx::query_scalar("pragma freelist_count").fetch_one(&mut *conn).await?;
-    Ok((free, sqlx::query_scalar("pragma page_count").fetch_one(conn).await?))
-}
-
-/// One step of giving free pages back to the disk; how many are left. A file from before blocks keeps them for new rows.
-pub(crate) async fn shrink(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
-    // Not checked queries: SQLite can't describe a pragma.
-    let free = sqlx::query_scalar::<_, i64>("pragma freelist_count").fetch_one(&mut *conn).await?;
-    sqlx::query(PAGES).execute(&mut *conn).await?;
-    let left = sqlx::query_scalar::<_, i64>("pragma freelist_count").fetch_one(conn).await?;
-    Ok(if left < free { left } else { 0 })
-}
-
 /// One step: the oldest rows of one tag that has any to delete, or then whole blocks. 0 when none has.
-pub(crate) async fn delete_samples(conn: &mut SqliteConnection, before: Timestamp) -> Result<i64, StoreError> {
+pub(crate) async fn delete_samples(conn: &mut dyn SeriesRows, before: Timestamp) -> Result<i64, StoreError> {
     let before_us = before.as_micros();
-    let tag = sqlx::query_scalar!(
-        r#"select id as "id!" from tag
-           where exists (select 1 from sample where tag_id = tag.id and time_us < ?) limit 1"#,
-        before_us
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(tag) = tag else { return delete_blocks(conn, before_us).await };
-    rows::delete_oldest(conn, tag, before_us, CHUNK).await
+    match conn.tag_with_samples_before(before_us).await? {
+        Some(tag) => conn.delete_oldest_samples(tag, before_us, CHUNK).await,
+        None => delete_blocks(conn, before_us).await,
+    }
 }
 
 /// Whole blocks of one tag.
-async fn delete_blocks(conn: &mut SqliteConnection, before_us: i64) -> Result<i64, StoreError> {
-    let tag = sqlx::query_scalar!(
-        r#"select id as "id!" from tag
-           where (select last_us from block where tag_id = tag.id order by first_us limit 1) < ? limit 1"#,
-        before_us
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(tag) = tag else { return Ok(0) };
+async fn delete_blocks(conn: &mut dyn SeriesRows, before_us: i64) -> Result<i64, StoreError> {
+    match conn.drop_blocks(before_us).await? {
+        0 => {}
+        dropped => return Ok(dropped),
+    }
+    let Some(tag) = conn.tag_with_block_before(before_us).await? else { return Ok(0) };
     let mut deleted = 0;
-    for block in blocks::oldest(&mut *conn, tag, (i64::MIN, before_us), BLOCKS).await? {
+    for block in conn.oldest_blocks(tag, (i64::MIN, before_us), BLOCKS).await? {
         if block.last_us < before_us {
-            blocks::delete(&mut *conn, tag, block).await?;
+            conn.delete_block(tag, block.first_us).await?;
             deleted += block.count;
         }
     }
     Ok(deleted)
-}
-
-/// One step: the oldest alarms that are over and acknowledged since before, with their journal. 0 when there are none.
-pub(crate) async fn delete_alarms(conn: &mut SqliteConnection, before: Timestamp) -> Result<i64, StoreError> {
-    let before_us = before.as_micros();
-    // Contributions and journal go with the alarm they are of.
-    let deleted = sqlx::query!(
-        "delete from alarm where id in (
-             select id from alarm
-             where raised_at_us < ?1 and acknowledged = 1 and phase not in ('active', 'falling')
-               and coalesce(cleared_at_us, raised_at_us) < ?1 and coalesce(acknowledged_at_us, raised_at_us) < ?1
-             order by raised_at_us limit 500)",
-        before_us
-    )
-    .execute(conn)
-    .await?;
-    Ok(deleted.rows_affected() as i64)
-}
-
-/// One step: the oldest scores of one asset, or then the oldest expected values of one tag. 0 when there are none.
-pub(crate) async fn delete_scores(conn: &mut SqliteConnection, before: Timestamp) -> Result<i64, StoreError> {
-    let before_us = before.as_micros();
-    let asset = sqlx::query_scalar!(
-        r#"select id as "id!" from asset
-           where exists (select 1 from score where asset_id = asset.id and time_us < ?) limit 1"#,
-        before_us
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(asset) = asset else { return delete_expected(conn, before_us).await };
-    let deleted = sqlx::query!(
-        "delete from score where asset_id = ?1 and time_us < coalesce(
-             (select time_us from score where asset_id = ?1 and time_us < ?2 order by time_us limit 1 offset ?3), ?2)",
-        asset,
-        before_us,
-        CHUNK
-    )
-    .execute(conn)
-    .await?;
-    Ok(deleted.rows_affected() as i64)
-}
-
-async fn delete_expected(conn: &mut SqliteConnection, before_us: i64) -> Result<i64, StoreError> {
-    let tag = sqlx::query_scalar!(
-        r#"select id as "id!" from tag
-           where exists (select 1 from tag_score where tag_id = tag.id and time_us < ?) limit 1"#,
-        before_us
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(tag) = tag else { return Ok(0) };
-    let deleted = sqlx::query!(
-        "delete from tag_score where tag_id = ?1 and time_us < coalesce(
-             (select time_us from tag_score where tag_id = ?1 and time_us < ?2 order by time_us limit 1 offset ?3), ?2)",
-        tag,
-        before_us,
-        CHUNK
-    )
-    .execute(conn)
-    .await?;
-    Ok(deleted.rows_affected() as i64)
 }

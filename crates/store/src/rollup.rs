@@ -4,21 +4,29 @@ use andon_plant::{Quality, Sample, StatusCode, Timestamp};
 
 /// A sum of the samples of a block; see the `block` table for what each means.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RollUp {
-    pub(crate) first_us: i64,
-    pub(crate) last_us: i64,
-    pub(crate) count: i64,
+pub struct RollUp {
+    /// The first sample's time.
+    pub first_us: i64,
+    /// The last sample's time.
+    pub last_us: i64,
+    /// How many samples.
+    pub count: i64,
     /// The earliest of the lowest.
-    pub(crate) min: Option<Sample>,
+    pub min: Option<Sample>,
     /// The earliest of the highest.
-    pub(crate) max: Option<Sample>,
+    pub max: Option<Sample>,
     /// The earliest without a value.
-    pub(crate) gap: Option<Sample>,
-    pub(crate) first: Option<f64>,
-    pub(crate) last: Option<f64>,
-    pub(crate) sum: f64,
-    pub(crate) usable: i64,
-    pub(crate) good: i64,
+    pub gap: Option<Sample>,
+    /// The first value.
+    pub first: Option<f64>,
+    /// The last value.
+    pub last: Option<f64>,
+    /// The sum of all values.
+    pub sum: f64,
+    /// How many samples have a value.
+    pub usable: i64,
+    /// How many are Good.
+    pub good: i64,
 }
 
 impl RollUp {
@@ -46,10 +54,13 @@ impl RollUp {
 
 /// The lowest, the highest and the first gap of what was added in order of time: what a bucket of a thinned trend keeps.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Extremes {
-    pub(crate) min: Option<Sample>,
-    pub(crate) max: Option<Sample>,
-    pub(crate) gap: Option<Sample>,
+pub struct Extremes {
+    /// The lowest.
+    pub min: Option<Sample>,
+    /// The highest.
+    pub max: Option<Sample>,
+    /// The first without a value.
+    pub gap: Option<Sample>,
 }
 
 impl Extremes {
@@ -84,7 +95,7 @@ impl Extremes {
 }
 
 /// The time and status of a sample in columns that may be null.
-pub(crate) fn columns(sample: Option<Sample>) -> (Option<i64>, Option<i64>, Option<f64>) {
+pub fn columns(sample: Option<Sample>) -> (Option<i64>, Option<i64>, Option<f64>) {
     (
         sample.map(|s| s.time.as_micros()),
         sample.map(|s| i64::from(s.status.0)),
@@ -93,7 +104,7 @@ pub(crate) fn columns(sample: Option<Sample>) -> (Option<i64>, Option<i64>, Opti
 }
 
 /// A sample from such columns: a value exactly where the status is not Bad. None where they are null or do not fit.
-pub(crate) fn sample(time_us: Option<i64>, status: Option<i64>, value: Option<f64>) -> Option<Sample> {
+pub fn sample(time_us: Option<i64>, status: Option<i64>, value: Option<f64>) -> Option<Sample> {
     let (time, status) = (Timestamp::from_micros(time_us?), StatusCode(u32::try_from(status?).ok()?));
     match value {
         Some(value) if !status.is_bad() => Some(Sample { time, value, status }),

@@ -1,18 +1,17 @@
 //! Samples: appended in any order, read in order of time.
 
 mod merge;
-mod rolled;
 mod thin;
 
 use std::collections::BTreeSet;
 
 use andon_plant::{AssetName, Sample, TagKey, TagSample, Timestamp};
-use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::{
     batch::part_of,
+    engine::{Series, SeriesRows},
     error::StoreError,
-    names::{Label, find_tag},
+    names::Label,
     rows::Span,
     series::SeriesQuery,
     store::Store,
@@ -77,7 +76,7 @@ impl Store {
         to: Timestamp,
         query: SeriesQuery,
     ) -> Result<Vec<Sample>, StoreError> {
-        read(self.series_readers(), key, from, to, query).await
+        read(self.series_tables(), key, from, to, query).await
     }
 
     /// A tag's newest sample.
@@ -93,7 +92,7 @@ impl Store {
     /// # Errors
     /// If the database fails, or the row or block is broken.
     pub async fn sample_at(&self, key: &TagKey, time: Timestamp) -> Result<Option<Sample>, StoreError> {
-        latest(self.series_readers(), key, time).await
+        latest(self.series_tables(), key, time).await
     }
 
     /// The times of an asset's first and last sample.
@@ -101,43 +100,42 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn span(&self, asset: &AssetName) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
-        span(self.series_readers(), asset).await
+        span(self.series_tables(), asset).await
     }
 }
 
 /// A tag's samples with `from <= time < to`.
 pub(crate) async fn read(
-    readers: &SqlitePool,
+    series: &Series,
     key: &TagKey,
     from: Timestamp,
     to: Timestamp,
     query: SeriesQuery,
 ) -> Result<Vec<Sample>, StoreError> {
     // One transaction: what is sealed meanwhile is seen in the tail or in a block, never in both or neither.
-    let mut conn = readers.begin().await?;
-    let Some(tag) = find_tag(&mut conn, key).await? else { return Ok(Vec::new()) };
+    let mut snapshot = series.snapshot().await?;
+    let conn = snapshot.rows();
+    let Some(tag) = conn.find_tag(key).await? else { return Ok(Vec::new()) };
     let span = (from.as_micros(), to.as_micros());
     match query.max_points {
-        Some(max_points) => Ok(query.arrange(thin::read(&mut conn, (tag, key), span, max_points).await?)),
-        None => listed(&mut conn, (tag, key), span, query).await,
+        Some(max_points) => Ok(query.arrange(thin::read(&mut *conn, (tag, key), span, max_points).await?)),
+        None => listed(&mut *conn, (tag, key), span, query).await,
     }
 }
 
 /// A tag's newest sample that is not later than `time`.
-pub(crate) async fn latest(readers: &SqlitePool, key: &TagKey, time: Timestamp) -> Result<Option<Sample>, StoreError> {
+pub(crate) async fn latest(series: &Series, key: &TagKey, time: Timestamp) -> Result<Option<Sample>, StoreError> {
     let after = Timestamp::from_micros(time.as_micros().saturating_add(1));
-    let newest = read(readers, key, Timestamp::from_micros(i64::MIN), after, SeriesQuery::newest(1)).await?;
+    let newest = read(series, key, Timestamp::from_micros(i64::MIN), after, SeriesQuery::newest(1)).await?;
     Ok(newest.first().copied())
 }
 
 /// The times of an asset's first and last sample.
-pub(crate) async fn span(
-    readers: &SqlitePool,
-    asset: &AssetName,
-) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
-    let mut conn = readers.begin().await?;
-    let stored = stored_span(&mut conn, asset).await?;
-    let logged = logged_span(&mut conn, asset).await?;
+pub(crate) async fn span(series: &Series, asset: &AssetName) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+    let mut snapshot = series.snapshot().await?;
+    let conn = snapshot.rows();
+    let stored = conn.stored_span(asset).await?;
+    let logged = logged_span(&mut *conn, asset).await?;
     let both = stored.into_iter().chain(logged);
     let span = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     Ok(span.map(|(first, last)| (Timestamp::from_micros(first), Timestamp::from_micros(last))))
@@ -145,7 +143,7 @@ pub(crate) async fn span(
 
 /// A tag's samples in a span, one by one.
 async fn listed(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     tag: (i64, Label<'_>),
     span: Span,
     query: SeriesQuery,
@@ -154,41 +152,9 @@ async fn listed(
     merge::read(conn, tag, span, query, tail).await
 }
 
-/// The first and last time in rows and blocks.
-async fn stored_span(conn: &mut SqliteConnection, asset: &AssetName) -> Result<Option<(i64, i64)>, StoreError> {
-    let name = asset.as_str();
-    let row = sqlx::query!(
-        r#"select min(first_us) as "first_us: i64", max(last_us) as "last_us: i64" from (
-               select
-                   (select min(time_us) from sample where tag_id = tag.id) as first_us,
-                   (select max(time_us) from sample where tag_id = tag.id) as last_us
-               from tag join asset on asset.id = tag.asset_id
-               where asset.name = ?1
-               union all
-               select
-                   (select first_us from block where tag_id = tag.id order by first_us limit 1) as first_us,
-                   (select last_us from block where tag_id = tag.id order by first_us desc limit 1) as last_us
-               from tag join asset on asset.id = tag.asset_id
-               where asset.name = ?1
-           )"#,
-        name
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(row.first_us.zip(row.last_us))
-}
-
 /// The first and last time in `tail`.
-async fn logged_span(conn: &mut SqliteConnection, asset: &AssetName) -> Result<Option<(i64, i64)>, StoreError> {
-    let name = asset.as_str();
-    let tags: BTreeSet<i64> = sqlx::query_scalar!(
-        r#"select tag.id as "id!" from tag join asset on asset.id = tag.asset_id where asset.name = ?"#,
-        name
-    )
-    .fetch_all(&mut *conn)
-    .await?
-    .into_iter()
-    .collect();
+async fn logged_span(conn: &mut dyn SeriesRows, asset: &AssetName) -> Result<Option<(i64, i64)>, StoreError> {
+    let tags: BTreeSet<i64> = conn.tags_of(asset).await?.into_iter().collect();
     let mut span: Option<(i64, i64)> = None;
     for part in tags.iter().map(|tag| part_of(*tag)).collect::<BTreeSet<_>>() {
         for (_, samples) in tail::logged(&mut *conn, part).await?.tags.iter().filter(|(tag, _)| tags.contains(tag)) {

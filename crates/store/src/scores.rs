@@ -1,12 +1,14 @@
 //! Verdicts: one score row an asset and time; what was expected of each tag is in [`crate::expected`].
 
 use andon_plant::{AssetName, Mode, StatusCode, TagFinding, TagKey, TagVerdict, Timestamp, Verdict};
-use sqlx::SqliteConnection;
+use async_trait::async_trait;
 
 use crate::{
+    engine::SeriesRows,
     error::StoreError,
-    expected::{insert_tag, or_nan, tag_verdicts},
+    expected::or_nan,
     names::Names,
+    rows::Span,
     series::{Buckets, Extent, SeriesQuery},
     store::Store,
     tables::SeriesWrite,
@@ -68,17 +70,17 @@ impl Store {
         to: Timestamp,
         query: SeriesQuery,
     ) -> Result<Vec<ScorePoint>, StoreError> {
-        let mut conn = self.series_readers().acquire().await?;
-        let Some(id) = find_asset(&mut conn, asset).await? else { return Ok(Vec::new()) };
+        let mut snapshot = self.series_tables().snapshot().await?;
+        let conn = snapshot.rows();
+        let Some(id) = conn.find_asset(asset).await? else { return Ok(Vec::new()) };
         let span = (from.as_micros(), to.as_micros());
         let buckets = match query.max_points {
-            Some(max_points) => Buckets::plan(score_extent(&mut conn, id, span).await?, max_points, 2),
+            Some(max_points) => Buckets::plan(conn.score_extent(id, span).await?, max_points, 2),
             None => None,
         };
         let rows = match buckets {
-            Some(buckets) => query.arrange(thinned_scores(&mut conn, id, buckets).await?),
-            None if query.newest_first => newest_scores(&mut conn, id, span, query.sql_limit()).await?,
-            None => oldest_scores(&mut conn, id, span, query.sql_limit()).await?,
+            Some(buckets) => query.arrange(conn.thinned_scores(id, buckets).await?),
+            None => conn.scores(id, span, query).await?,
         };
         rows.into_iter().map(|row| row.point(asset)).collect()
     }
@@ -90,10 +92,11 @@ impl Store {
     /// If the database fails or a row is broken.
     pub async fn verdict_at(&self, asset: &AssetName, time: Timestamp) -> Result<Option<Verdict>, StoreError> {
         // One transaction, so that the score and its tags are of one moment.
-        let mut conn = self.series_readers().begin().await?;
-        let Some(id) = find_asset(&mut conn, asset).await? else { return Ok(None) };
-        let Some(row) = score_not_after(&mut conn, id, time.as_micros()).await? else { return Ok(None) };
-        let tags = tag_verdicts(&mut conn, id, row.time_us).await?;
+        let mut snapshot = self.series_tables().snapshot().await?;
+        let conn = snapshot.rows();
+        let Some(id) = conn.find_asset(asset).await? else { return Ok(None) };
+        let Some(row) = conn.score_not_after(id, time.as_micros()).await? else { return Ok(None) };
+        let tags = conn.tag_verdicts(id, row.time_us).await?;
         let tags: Vec<_> = tags.into_iter().map(|tag| tag.verdict(asset)).collect::<Result<_, _>>()?;
         let findings = found(&tags);
         let tags = tags.into_iter().map(|(tag, _)| tag).collect();
@@ -125,84 +128,67 @@ fn found(tags: &[(TagVerdict, Option<TagFinding>)]) -> Vec<TagFinding> {
 }
 
 pub(crate) async fn insert(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     names: &mut Names,
     verdicts: &[Verdict],
 ) -> Result<i64, StoreError> {
     for verdict in verdicts {
         let asset = names.asset(&mut *conn, &verdict.asset).await?;
-        insert_score(&mut *conn, asset, verdict).await?;
-        for (position, tag) in verdict.tags.iter().enumerate() {
+        let mut tags = Vec::with_capacity(verdict.tags.len());
+        for tag in &verdict.tags {
             let key = TagKey { asset: verdict.asset.clone(), tag: tag.tag.clone() };
-            let tag_id = names.tag(&mut *conn, &key).await?;
-            let finding = verdict.findings.iter().find(|f| f.tag == tag.tag);
-            insert_tag(&mut *conn, tag_id, verdict.time, position as i64, (tag, finding)).await?;
+            tags.push(names.tag(&mut *conn, &key).await?);
         }
+        conn.put_verdict(asset, &tags, verdict).await?;
     }
     Ok(verdicts.len() as i64)
 }
 
-async fn insert_score(conn: &mut SqliteConnection, asset: i64, v: &Verdict) -> Result<(), StoreError> {
-    let (time_us, mode, status) = (v.time.as_micros(), v.mode.as_str(), i64::from(v.status.0));
-    let written = sqlx::query!(
-        "insert into score (asset_id, time_us, score, threshold, probability, probability_low, probability_high, mode,
-             imputed, status)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         on conflict (asset_id, time_us) do nothing",
-        asset,
-        time_us,
-        v.score,
-        v.threshold,
-        v.probability,
-        v.probability_low,
-        v.probability_high,
-        mode,
-        v.imputed,
-        status
-    )
-    .execute(&mut *conn)
-    .await?;
-    if written.rows_affected() > 0 {
-        return Ok(());
-    }
-    // The row was judged before, perhaps by a model of other tags: nothing of that verdict stays.
-    sqlx::query!(
-        "delete from tag_score where time_us = ? and tag_id in (select id from tag where asset_id = ?)",
-        time_us,
-        asset
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "update score set score = ?, threshold = ?, probability = ?, probability_low = ?, probability_high = ?, mode = ?,
-             imputed = ?, status = ?
-         where asset_id = ? and time_us = ?",
-        v.score,
-        v.threshold,
-        v.probability,
-        v.probability_low,
-        v.probability_high,
-        mode,
-        v.imputed,
-        status,
-        asset,
-        time_us
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+/// Verdicts without their tags.
+#[async_trait]
+pub trait ScoreRows: Send {
+    /// Writes a verdict on an asset and on its tags, whose numbers are in the order of the verdict's. It replaces the one of that
+    /// time, tags and all.
+    async fn put_verdict(&mut self, asset: i64, tags: &[i64], verdict: &Verdict) -> Result<(), StoreError>;
+
+    /// How many scores an asset has in a span, and between which times.
+    async fn score_extent(&mut self, asset: i64, span: Span) -> Result<Extent, StoreError>;
+
+    /// The scores of an asset in a span, from the end and up to the limit that `query` says.
+    async fn scores(&mut self, asset: i64, span: Span, query: SeriesQuery) -> Result<Vec<ScoreRow>, StoreError>;
+
+    /// The lowest and highest score of each bucket, the first of equals, oldest first.
+    async fn thinned_scores(&mut self, asset: i64, buckets: Buckets) -> Result<Vec<ScoreRow>, StoreError>;
+
+    /// An asset's newest score that is not later than a time.
+    async fn score_not_after(&mut self, asset: i64, time_us: i64) -> Result<Option<ScoreRow>, StoreError>;
+
+    /// Deletes the oldest scores of one asset, or then the oldest expected values of one tag, that are older than `before_us`,
+    /// about `most` at a time; how many. 0 when there are none.
+    async fn delete_oldest_scores(&mut self, before_us: i64, most: i64) -> Result<i64, StoreError>;
 }
 
-struct ScoreRow {
-    time_us: i64,
-    score: f64,
-    threshold: Option<f64>,
-    probability: Option<f64>,
-    probability_low: Option<f64>,
-    probability_high: Option<f64>,
-    mode: String,
-    imputed: Option<f64>,
-    status: i64,
+/// A score as it is stored, not checked yet.
+#[derive(Debug)]
+pub struct ScoreRow {
+    /// The grid time.
+    pub time_us: i64,
+    /// -log10 p.
+    pub score: f64,
+    /// Null where it was not finite; so are the others.
+    pub threshold: Option<f64>,
+    /// 1 - p.
+    pub probability: Option<f64>,
+    /// The lower end of its interval.
+    pub probability_low: Option<f64>,
+    /// The upper end of its interval.
+    pub probability_high: Option<f64>,
+    /// The operating mode.
+    pub mode: String,
+    /// The share of the window that was made up.
+    pub imputed: Option<f64>,
+    /// An OPC UA StatusCode.
+    pub status: i64,
 }
 
 impl ScoreRow {
@@ -226,116 +212,4 @@ impl ScoreRow {
             status: StatusCode(status),
         })
     }
-}
-
-async fn find_asset(conn: &mut SqliteConnection, asset: &AssetName) -> Result<Option<i64>, StoreError> {
-    let name = asset.as_str();
-    let id = sqlx::query_scalar!(r#"select id as "id!" from asset where name = ?"#, name).fetch_optional(conn).await?;
-    Ok(id)
-}
-
-type Span = (i64, i64);
-
-async fn score_extent(conn: &mut SqliteConnection, asset: i64, (from, to): Span) -> Result<Extent, StoreError> {
-    let extent = sqlx::query_as!(
-        Extent,
-        r#"select count(*) as "count!: i64", min(time_us) as "first_us: i64", max(time_us) as "last_us: i64"
-           from score where asset_id = ? and time_us >= ? and time_us < ?"#,
-        asset,
-        from,
-        to
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(extent)
-}
-
-async fn oldest_scores(
-    conn: &mut SqliteConnection,
-    asset: i64,
-    (from, to): Span,
-    limit: i64,
-) -> Result<Vec<ScoreRow>, StoreError> {
-    let rows = sqlx::query_as!(
-        ScoreRow,
-        r#"select time_us, score, threshold, probability, probability_low, probability_high, mode, imputed, status
-           from score where asset_id = ? and time_us >= ? and time_us < ?
-           order by time_us limit ?"#,
-        asset,
-        from,
-        to,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
-}
-
-async fn newest_scores(
-    conn: &mut SqliteConnection,
-    asset: i64,
-    (from, to): Span,
-    limit: i64,
-) -> Result<Vec<ScoreRow>, StoreError> {
-    let rows = sqlx::query_as!(
-        ScoreRow,
-        r#"select time_us, score, threshold, probability, probability_low, probability_high, mode, imputed, status
-           from score where asset_id = ? and time_us >= ? and time_us < ?
-           order by time_us desc limit ?"#,
-        asset,
-        from,
-        to,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
-}
-
-// `cross join` keeps SQLite from walking the whole history in search of the few times picked.
-async fn thinned_scores(conn: &mut SqliteConnection, asset: i64, b: Buckets) -> Result<Vec<ScoreRow>, StoreError> {
-    let rows = sqlx::query_as!(
-        ScoreRow,
-        r#"with recursive
-           bucket (low) as (select ?2 union all select low + ?4 from bucket where low + ?4 < ?3),
-           picked (time_us) as (
-               select (select time_us from score
-                       where asset_id = ?1 and time_us >= low and time_us < min(low + ?4, ?3)
-                       order by score, time_us limit 1) from bucket
-               union
-               select (select time_us from score
-                       where asset_id = ?1 and time_us >= low and time_us < min(low + ?4, ?3)
-                       order by score desc, time_us limit 1) from bucket
-           )
-           select s.time_us as "time_us!: i64", s.score as "score!: f64", s.threshold as "threshold: f64",
-               s.probability as "probability: f64", s.probability_low as "probability_low: f64",
-               s.probability_high as "probability_high: f64", s.mode as "mode!: String", s.imputed as "imputed: f64",
-               s.status as "status!: i64"
-           from picked cross join score as s on s.asset_id = ?1 and s.time_us = picked.time_us
-           order by s.time_us"#,
-        asset,
-        b.from_us,
-        b.to_us,
-        b.width_us
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
-}
-
-async fn score_not_after(
-    conn: &mut SqliteConnection,
-    asset: i64,
-    time_us: i64,
-) -> Result<Option<ScoreRow>, StoreError> {
-    let row = sqlx::query_as!(
-        ScoreRow,
-        "select time_us, score, threshold, probability, probability_low, probability_high, mode, imputed, status
-         from score where asset_id = ? and time_us <= ? order by time_us desc limit 1",
-        asset,
-        time_us
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row)
 }

@@ -5,11 +5,11 @@
 //! time, so that what stays in the tail is always later than what is in blocks.
 
 use andon_plant::{Sample, Timestamp};
-use sqlx::SqliteConnection;
 
 use crate::{
     batch::{Numbered, TAGS_IN_PART},
     blocks::{self, BlockKey},
+    engine::SeriesRows,
     error::StoreError,
     names::numbered,
     rows::{self, COUNTED, Rows},
@@ -64,7 +64,7 @@ pub(crate) fn next(tails: &Tails) -> Option<Chore> {
 }
 
 /// Notes that what is there now is to be sealed; how much that is.
-pub(crate) async fn ask(conn: &mut SqliteConnection, tails: &mut Tails, wanted: Wanted) -> Result<i64, StoreError> {
+pub(crate) async fn ask(conn: &mut dyn SeriesRows, tails: &mut Tails, wanted: Wanted) -> Result<i64, StoreError> {
     tails.load(conn).await?;
     let in_blocks = match wanted {
         Wanted::Parts => WORTH_A_BLOCK,
@@ -110,7 +110,7 @@ fn enough(rows: &Rows) -> bool {
 }
 
 /// Does a step, in the transaction it is given.
-pub(crate) async fn perform(conn: &mut SqliteConnection, chore: Chore, tails: &Tails) -> Result<Vec<Left>, StoreError> {
+pub(crate) async fn perform(conn: &mut dyn SeriesRows, chore: Chore, tails: &Tails) -> Result<Vec<Left>, StoreError> {
     match chore {
         Chore::Part { part, in_blocks } => seal_part(conn, part, in_blocks, tails).await,
         Chore::Rows(tag) => seal_rows(conn, tag).await,
@@ -161,7 +161,7 @@ fn again(samples: i64, full: i64) -> i64 {
 }
 
 async fn seal_part(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     part: i64,
     in_blocks: usize,
     tails: &Tails,
@@ -170,10 +170,10 @@ async fn seal_part(
     let Logged { tags, broken } = tail::logged(&mut *conn, part).await?;
     for (seq, error) in broken {
         tracing::error!(part, seq, %error, "A batch of {TAGS_IN_PART} tags can't be read; it is kept in `broken_tail`.");
-        tail::put_aside(&mut *conn, part, seq).await?;
+        conn.put_batch_aside(part, seq).await?;
     }
     // First, so that the blocks find room in a full file too.
-    tail::forget(&mut *conn, part).await?;
+    conn.delete_batches(part).await?;
     for (tag, samples) in tags {
         let samples = tail::in_order(samples);
         let has = tails.rows.get(&tag).copied().unwrap_or_default();
@@ -190,7 +190,7 @@ async fn seal_part(
 
 /// The samples, and the tag's rows between them, which are rows no more. Rows at the same time as a sample are older.
 async fn with_rows(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     tag: i64,
     has: Rows,
     samples: Vec<Sample>,
@@ -204,7 +204,7 @@ async fn with_rows(
         _ => match rows::read(&mut *conn, (tag, &numbered(tag)), span, SeriesQuery::default()).await {
             Ok(all) if all.is_empty() => return Ok(samples),
             Ok(mut all) => {
-                rows::delete(&mut *conn, tag, span).await?;
+                conn.delete_samples(tag, span).await?;
                 all.extend(samples);
                 return Ok(tail::in_order(all));
             }
@@ -217,34 +217,33 @@ async fn with_rows(
     }
     for sample in &samples {
         let time = sample.time.as_micros();
-        rows::delete(&mut *conn, tag, (time, time.saturating_add(1))).await?;
+        conn.delete_samples(tag, (time, time.saturating_add(1))).await?;
     }
     Ok(samples)
 }
 
-async fn seal_rows(conn: &mut SqliteConnection, tag: i64) -> Result<Vec<Left>, StoreError> {
+async fn seal_rows(conn: &mut dyn SeriesRows, tag: i64) -> Result<Vec<Left>, StoreError> {
     let ever = (i64::MIN, i64::MAX);
     let query = SeriesQuery { limit: Some(COUNTED as usize), ..SeriesQuery::default() };
     let samples = rows::read(&mut *conn, (tag, &numbered(tag)), ever, query).await?;
     // A row at the very end of time is in no half-open span: it stays a row.
     let Some(last) = samples.last() else { return Ok(vec![Left { tag, rows: Rows::default(), stuck: true }]) };
-    rows::delete(&mut *conn, tag, (i64::MIN, last.time.as_micros().saturating_add(1))).await?;
+    conn.delete_samples(tag, (i64::MIN, last.time.as_micros().saturating_add(1))).await?;
     let broken = merge(&mut *conn, tag, &samples).await?;
     Ok(vec![leave(conn, tag, broken).await?])
 }
 
 /// Leaves samples in rows that a broken block refused.
-async fn leave(conn: &mut SqliteConnection, tag: i64, samples: Vec<Sample>) -> Result<Left, StoreError> {
+async fn leave(conn: &mut dyn SeriesRows, tag: i64, samples: Vec<Sample>) -> Result<Left, StoreError> {
     let stuck = !samples.is_empty();
-    for sample in samples {
-        rows::put(&mut *conn, Numbered { tag, sample }).await?;
-    }
-    Ok(Left { tag, rows: rows::count(conn, tag).await?, stuck })
+    let numbered: Vec<_> = samples.into_iter().map(|sample| Numbered { tag, sample }).collect();
+    conn.put_samples(&numbered).await?;
+    Ok(Left { tag, rows: conn.count_samples(tag).await?, stuck })
 }
 
 /// Puts samples, in order of time, among a tag's blocks: those that fall in a block are merged into it, those between two are
 /// blocks of their own or join a small neighbour. What falls in a broken block is given back.
-async fn merge(conn: &mut SqliteConnection, tag: i64, mut samples: &[Sample]) -> Result<Vec<Sample>, StoreError> {
+async fn merge(conn: &mut dyn SeriesRows, tag: i64, mut samples: &[Sample]) -> Result<Vec<Sample>, StoreError> {
     let mut refused = Vec::new();
     while let Some(first) = samples.first() {
         let first_us = first.time.as_micros();
@@ -269,19 +268,19 @@ async fn merge(conn: &mut SqliteConnection, tag: i64, mut samples: &[Sample]) ->
 
 /// Writes samples as blocks, together with those of one block, which they replace where they are of the same time.
 async fn join(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     tag: i64,
     with: Option<BlockKey>,
     samples: &[Sample],
 ) -> Result<(), StoreError> {
     let Some(block) = with else { return write(conn, tag, samples).await };
-    let mut all = blocks::open(&mut *conn, &numbered(tag), block).await?;
-    blocks::delete(&mut *conn, tag, block).await?;
+    let mut all = blocks::open(&mut *conn, (tag, &numbered(tag)), block).await?;
+    conn.delete_block(tag, block.first_us).await?;
     all.extend(samples);
     write(conn, tag, &tail::in_order(all)).await
 }
 
-async fn write(conn: &mut SqliteConnection, tag: i64, mut samples: &[Sample]) -> Result<(), StoreError> {
+async fn write(conn: &mut dyn SeriesRows, tag: i64, mut samples: &[Sample]) -> Result<(), StoreError> {
     while samples.len() > BLOCK_MOST {
         let (full, rest) = samples.split_at(BLOCK);
         blocks::put(&mut *conn, tag, full).await?;
@@ -291,16 +290,16 @@ async fn write(conn: &mut SqliteConnection, tag: i64, mut samples: &[Sample]) ->
 }
 
 /// Cuts from the block that `before` falls in what is older; how many samples that were.
-pub(crate) async fn cut(conn: &mut SqliteConnection, tag: i64, before: Timestamp) -> Result<i64, StoreError> {
+pub(crate) async fn cut(conn: &mut dyn SeriesRows, tag: i64, before: Timestamp) -> Result<i64, StoreError> {
     let Some(block) = blocks::not_after(&mut *conn, tag, before.as_micros().saturating_sub(1)).await? else {
         return Ok(0);
     };
     if block.last_us < before.as_micros() {
         return Ok(0);
     }
-    let samples = blocks::open(&mut *conn, &numbered(tag), block).await?;
+    let samples = blocks::open(&mut *conn, (tag, &numbered(tag)), block).await?;
     let kept = &samples[samples.partition_point(|s| s.time < before)..];
-    blocks::delete(&mut *conn, tag, block).await?;
+    conn.delete_block(tag, block.first_us).await?;
     blocks::put(conn, tag, kept).await?;
     Ok((samples.len() - kept.len()) as i64)
 }

@@ -26,9 +26,9 @@ impl SeriesQuery {
         Self { max_points: None, limit: Some(limit), newest_first: true }
     }
 
-    /// The limit as SQLite takes it: -1 is none.
-    pub(crate) fn sql_limit(&self) -> i64 {
-        self.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX))
+    /// The limit as SQL takes it.
+    pub fn sql_limit(&self) -> i64 {
+        self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX))
     }
 
     /// Thinned points in the order asked for.
@@ -43,18 +43,24 @@ impl SeriesQuery {
 
 /// Equal buckets from `from_us` up to `to_us`, exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Buckets {
-    pub(crate) from_us: i64,
-    pub(crate) to_us: i64,
-    pub(crate) width_us: i64,
+pub struct Buckets {
+    /// Where the first begins.
+    pub from_us: i64,
+    /// Where the last ends.
+    pub to_us: i64,
+    /// How long each is; at least 1.
+    pub width_us: i64,
 }
 
 /// How many points a span has, and the first and last of them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Extent {
-    pub(crate) count: i64,
-    pub(crate) first_us: Option<i64>,
-    pub(crate) last_us: Option<i64>,
+pub struct Extent {
+    /// How many.
+    pub count: i64,
+    /// When the first is.
+    pub first_us: Option<i64>,
+    /// When the last is.
+    pub last_us: Option<i64>,
 }
 
 impl Buckets {

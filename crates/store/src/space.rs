@@ -9,7 +9,7 @@ mod disk;
 mod trend;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -19,12 +19,13 @@ use std::{
 };
 
 use andon_plant::Timestamp;
+use async_trait::async_trait;
 use tokio::sync::Notify;
 
 pub(crate) use disk::{Disk, Reserve};
 use trend::Trend;
 
-use crate::{error::StoreError, shedding::Shed, store::Store, tables::SeriesWrite};
+use crate::{error::StoreError, store::Store, tables::SeriesWrite};
 
 /// A warning is due once the room lasts no longer than this.
 const LONG_BEFORE: Duration = Duration::from_secs(7 * 86_400);
@@ -130,9 +131,56 @@ impl SpaceReport {
     }
 }
 
+/// Room within a database whose disk is the store's affair; of another there is nothing to say or to do.
+#[async_trait]
+pub trait RoomRows: Send {
+    /// Its pages.
+    async fn pages(&mut self) -> Result<Pages, StoreError> {
+        Ok(Pages::default())
+    }
+
+    /// Gives some free pages back to the disk; how many are left.
+    async fn shrink(&mut self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
+    /// Deletes some of the oldest history; nothing where there is nothing left to delete.
+    async fn shed(&mut self) -> Result<Shed, StoreError> {
+        Ok(Shed::default())
+    }
+}
+
+/// The pages of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pages {
+    /// Those that hold nothing.
+    pub free: i64,
+    /// All of them.
+    pub all: i64,
+    /// The size of each.
+    pub bytes: i64,
+}
+
+/// How much was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shed {
+    /// Samples.
+    pub samples: u64,
+    /// Rows of scores and expected values.
+    pub scores: u64,
+}
+
+impl Shed {
+    pub(crate) fn rows(self) -> u64 {
+        self.samples + self.scores
+    }
+}
+
 /// What both writers and whoever looks at the disk share.
 #[derive(Debug)]
-pub(crate) struct Space {
+pub struct Space {
+    /// The file whose disk it is; none where it is a server's.
+    place: Option<PathBuf>,
     keep_free: KeepFree,
     pub(crate) reserve: Reserve,
     /// The writer of alarms asks the one of samples for room on the disk.
@@ -157,14 +205,20 @@ impl Space {
         if disk.is_some_and(|disk| disk.free < reserve.bytes) && reserve.release() {
             tracing::warn!(path = %reserve.path.display(), "The disk is full; the reserve was given up to open the store.");
         }
-        Arc::new(Self {
-            keep_free,
-            reserve,
+        Arc::new(Self { place: Some(main.to_owned()), keep_free, reserve, ..Self::elsewhere() })
+    }
+
+    /// Of a store whose disk is another's affair.
+    pub fn elsewhere() -> Self {
+        Self {
+            place: None,
+            keep_free: KeepFree::default(),
+            reserve: Reserve::none(),
             wanted: Notify::new(),
             shed_samples: AtomicU64::new(0),
             shed_scores: AtomicU64::new(0),
             seen: Mutex::default(),
-        })
+        }
     }
 
     pub(crate) fn note_shed(&self, shed: Shed) {
@@ -257,7 +311,7 @@ impl Store {
     /// If the database fails or the store is closed; what was deleted until then stays deleted.
     #[tracing::instrument(name = "store.space.look", skip_all)]
     pub async fn look_after_space(&self, now: Timestamp) -> Result<Option<SpaceReport>, StoreError> {
-        self.look_after_disk(now, || Disk::of(self.url().main_path())).await
+        self.look_after_disk(now, || self.space().place.as_deref().and_then(Disk::of)).await
     }
 
     /// The same of a disk that is as `disk` says.
@@ -288,11 +342,8 @@ impl Store {
 
     async fn look_at(&self, disk: Option<Disk>) -> Result<Option<SpaceReport>, StoreError> {
         let Some(disk) = disk else { return Ok(None) };
-        let mut conn = self.series_readers().acquire().await?;
-        // Not checked queries: SQLite can't describe a pragma.
-        let pages = sqlx::query_scalar::<_, i64>("pragma freelist_count").fetch_one(&mut *conn).await?;
-        let size = sqlx::query_scalar::<_, i64>("pragma page_size").fetch_one(&mut *conn).await?;
-        Ok(Some(self.space().look(disk, (pages * size).unsigned_abs())))
+        let pages = self.series_tables().snapshot().await?.rows().pages().await?;
+        Ok(Some(self.space().look(disk, (pages.free * pages.bytes).unsigned_abs())))
     }
 
     /// Makes the reserve again, from free pages of the samples where the disk has nothing left.

@@ -1,7 +1,7 @@
 //! What a restart goes on from: small JSON documents by key, such as an asset's conditions or its threshold.
 
+use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::SqliteConnection;
 
 use crate::{error::StoreError, store::Store, tables::MainWrite};
 
@@ -22,9 +22,7 @@ impl Store {
     /// # Errors
     /// If it is not a `T` or the database fails.
     pub async fn get_state<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
-        let json = sqlx::query_scalar!("select json from state where key = ?", key)
-            .fetch_optional(self.main_readers())
-            .await?;
+        let json = self.main_tables().snapshot().await?.rows().state(key).await?;
         json.map(|json| serde_json::from_str(&json).map_err(|e| failed(key, e))).transpose()
     }
 }
@@ -33,13 +31,12 @@ fn failed(key: &str, source: serde_json::Error) -> StoreError {
     StoreError::State { key: key.to_owned(), source }
 }
 
-pub(crate) async fn put(conn: &mut SqliteConnection, key: &str, json: &str) -> Result<i64, StoreError> {
-    sqlx::query!(
-        "insert into state (key, json) values (?, ?) on conflict (key) do update set json = excluded.json",
-        key,
-        json
-    )
-    .execute(conn)
-    .await?;
-    Ok(1)
+/// Rows of state.
+#[async_trait]
+pub trait StateRows: Send {
+    /// Writes the document at a key, replacing what was there.
+    async fn put_state(&mut self, key: &str, json: &str) -> Result<(), StoreError>;
+
+    /// The document at a key.
+    async fn state(&mut self, key: &str) -> Result<Option<String>, StoreError>;
 }

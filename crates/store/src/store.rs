@@ -1,18 +1,15 @@
-//! The store as a whole: open, flush, close, sizes.
+//! The store as a whole: start, flush, close, sizes.
 
 use std::{path::Path, sync::Arc};
 
-use sqlx::SqlitePool;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    backup,
+    engine::{Engine, Main, Series},
     error::StoreError,
-    file::{MAIN, SAMPLES},
-    space::{KeepFree, Space},
+    space::Space,
     tables::{MainWrite, SeriesWrite},
-    url::StoreUrl,
-    writer::{Limits, Writer, WriterStats},
+    writer::{Writer, WriterStats},
 };
 
 /// A handle to an open store: cheap to clone, all clones are the same store.
@@ -22,20 +19,19 @@ pub struct Store {
 }
 
 struct Inner {
-    url: StoreUrl,
+    engine: Engine,
+    place: String,
     main: Writer<MainWrite>,
     series: Writer<SeriesWrite>,
-    main_readers: SqlitePool,
-    series_readers: SqlitePool,
     space: Arc<Space>,
 }
 
 /// Sizes and counts for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreStats {
-    /// The size of `andon.db` with its log, in bytes.
+    /// The size of `andon.db` with its log, in bytes; 0 where the database is a server's.
     pub main_bytes: u64,
-    /// The size of `andon.samples.db` with its log, in bytes.
+    /// The size of `andon.samples.db` with its log, in bytes; 0 where the database is a server's.
     pub samples_bytes: u64,
     /// Samples deleted before their time since the store was opened, because the disk was full.
     pub shed_samples: u64,
@@ -48,49 +44,21 @@ pub struct StoreStats {
 }
 
 impl Store {
-    /// Opens the store at `url`, creating what is missing; its two writers run in `tasks`.
+    /// Starts the store of an engine whose tables are up to date; its two writers run in `tasks`. `place` is what the log calls
+    /// it, without a password.
     ///
     /// # Errors
-    /// If a file can't be opened, is not SQLite, or was written by a newer version. Both files are looked at before
-    /// either is changed.
-    pub async fn open(url: &StoreUrl, tasks: &TaskTracker) -> Result<Self, StoreError> {
-        Self::open_keeping(url, KeepFree::default(), tasks).await
-    }
-
-    /// The same, and says how much of the disk is to stay free; [`look_after_space`](Self::look_after_space) sees to it.
-    ///
-    /// # Errors
-    /// As for [`open`](Self::open).
-    pub async fn open_keeping(url: &StoreUrl, keep_free: KeepFree, tasks: &TaskTracker) -> Result<Self, StoreError> {
-        Self::open_limited(url, keep_free, None, tasks).await
-    }
-
-    /// The same, with at most so many pages in the file of samples.
-    pub(crate) async fn open_limited(
-        url: &StoreUrl,
-        keep_free: KeepFree,
-        pages: Option<u32>,
+    /// If a database can't be connected to.
+    pub async fn start(
+        engine: Engine,
+        place: String,
+        space: Arc<Space>,
         tasks: &TaskTracker,
     ) -> Result<Self, StoreError> {
-        let (main, samples) = (url.main_path(), url.samples_path());
-        make_folder(main)?;
-        backup::finish_restore(url)
-            .map_err(|e| StoreError::Restore { path: main.with_extension("restore"), reason: e.to_string() })?;
-        let space = Space::of(main, keep_free);
-        MAIN.inspect(main).await?;
-        SAMPLES.inspect(&samples).await?;
-        MAIN.migrate(main).await?;
-        SAMPLES.migrate(&samples).await?;
-        let inner = Inner {
-            url: url.clone(),
-            main: Writer::start(&MAIN, main.to_owned(), Limits { space: space.clone(), pages: None }, tasks).await?,
-            series: Writer::start(&SAMPLES, samples.clone(), Limits { space: space.clone(), pages }, tasks).await?,
-            main_readers: MAIN.readers(main).await?,
-            series_readers: SAMPLES.readers(&samples).await?,
-            space,
-        };
-        tracing::info!(store.url = %url, "The store is open.");
-        Ok(Self { inner: Arc::new(inner) })
+        let main = Writer::start(engine.main.clone(), space.clone(), tasks).await?;
+        let series = Writer::start(engine.series.clone(), space.clone(), tasks).await?;
+        tracing::info!(store.url = %place, "The store is open.");
+        Ok(Self { inner: Arc::new(Inner { engine, place, main, series, space }) })
     }
 
     /// Waits until everything queued before is committed. What is committed survives kill -9.
@@ -103,16 +71,11 @@ impl Store {
         main.and(series)
     }
 
-    /// Commits what is queued and closes both files; every clone answers [`StoreError::Closed`] from then on.
+    /// Commits what is queued and closes both databases; every clone answers [`StoreError::Closed`] from then on.
     pub async fn close(&self) {
-        // Readers go first: the last connection to leave a file also empties its log into it.
-        tokio::join!(self.inner.main_readers.close(), self.inner.series_readers.close());
+        // Readers go first: the last connection to leave a file of SQLite also empties its log into it.
+        tokio::join!(self.inner.engine.main.close(), self.inner.engine.series.close());
         tokio::join!(self.inner.main.close(), self.inner.series.close());
-    }
-
-    /// Where the store is.
-    pub fn url(&self) -> &StoreUrl {
-        &self.inner.url
     }
 
     /// Sizes and counts for metrics.
@@ -121,11 +84,23 @@ impl Store {
         StoreStats {
             shed_samples: shed.samples,
             shed_scores: shed.scores,
-            main_bytes: bytes(self.inner.url.main_path()),
-            samples_bytes: bytes(&self.inner.url.samples_path()),
+            main_bytes: self.inner.engine.main.bytes(),
+            samples_bytes: self.inner.engine.series.bytes(),
             main: self.inner.main.stats(),
             samples: self.inner.series.stats(),
         }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    pub(crate) fn main_tables(&self) -> &Main {
+        &*self.inner.engine.main
+    }
+
+    pub(crate) fn series_tables(&self) -> &Series {
+        &*self.inner.engine.series
     }
 
     pub(crate) fn main(&self) -> &Writer<MainWrite> {
@@ -139,28 +114,11 @@ impl Store {
     pub(crate) fn space(&self) -> &Space {
         &self.inner.space
     }
-
-    pub(crate) fn main_readers(&self) -> &SqlitePool {
-        &self.inner.main_readers
-    }
-
-    pub(crate) fn series_readers(&self) -> &SqlitePool {
-        &self.inner.series_readers
-    }
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("url", &self.inner.url).finish_non_exhaustive()
-    }
-}
-
-fn make_folder(file: &Path) -> Result<(), StoreError> {
-    match file.parent() {
-        Some(folder) if folder != Path::new("") => {
-            std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder { path: folder.to_owned(), source })
-        }
-        _ => Ok(()),
+        f.debug_struct("Store").field("place", &self.inner.place).finish_non_exhaustive()
     }
 }
 

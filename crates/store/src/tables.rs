@@ -3,19 +3,21 @@
 use std::convert::Infallible;
 
 use andon_plant::{Alarm, AssetName, JournalEntry, TagSample, Timestamp, Verdict};
-use sqlx::SqliteConnection;
 
 use crate::{
     alarms,
+    engine::{MainRows, SeriesRows},
     error::StoreError,
     models::{self, NewModel},
     retention, scores,
     sealing::{self, Chore, Left},
-    shedding::{self, Shed},
-    state,
+    space::Shed,
     tail::{self, Memory, Wanted},
     writer::Write,
 };
+
+/// Alarms deleted in one step.
+const ALARMS: i64 = 500;
 
 /// A change to alarms, models or state.
 pub(crate) enum MainWrite {
@@ -28,6 +30,7 @@ pub(crate) enum MainWrite {
 }
 
 impl Write for MainWrite {
+    type Rows = dyn MainRows;
     type Memory = ();
     type Chore = Infallible;
     type Done = Infallible;
@@ -42,18 +45,18 @@ impl Write for MainWrite {
         true
     }
 
-    async fn apply(&self, conn: &mut SqliteConnection, _: &mut ()) -> Result<i64, StoreError> {
+    async fn apply(&self, conn: &mut Self::Rows, _: &mut ()) -> Result<i64, StoreError> {
         match self {
-            MainWrite::InsertAlarm { alarm, entries } => alarms::insert(conn, alarm, entries).await,
+            MainWrite::InsertAlarm { alarm, entries } => conn.insert_alarm(alarm, entries).await,
             MainWrite::UpdateAlarm { alarm, entries } => alarms::update(conn, alarm, entries).await,
             MainWrite::AddModel(model) => models::insert(conn, model).await,
             MainWrite::ActivateModel { asset, version } => models::set_active(conn, asset, *version).await,
-            MainWrite::PutState { key, json } => state::put(conn, key, json).await,
-            MainWrite::PruneAlarms { before } => retention::delete_alarms(conn, *before).await,
+            MainWrite::PutState { key, json } => conn.put_state(key, json).await.map(|()| 1),
+            MainWrite::PruneAlarms { before } => conn.delete_old_alarms(before.as_micros(), ALARMS).await,
         }
     }
 
-    async fn settle(_: &mut SqliteConnection, _: &mut ()) -> Result<(), StoreError> {
+    async fn settle(_: &mut Self::Rows, _: &mut ()) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -61,7 +64,7 @@ impl Write for MainWrite {
         None
     }
 
-    async fn perform(chore: Infallible, _: &mut SqliteConnection, _: &()) -> Result<Infallible, StoreError> {
+    async fn perform(chore: Infallible, _: &mut Self::Rows, _: &()) -> Result<Infallible, StoreError> {
         match chore {}
     }
 
@@ -71,11 +74,11 @@ impl Write for MainWrite {
 
     fn postpone(_: &mut ()) {}
 
-    async fn shed(_: &mut SqliteConnection) -> Result<Shed, StoreError> {
+    async fn shed(_: &mut Self::Rows) -> Result<Shed, StoreError> {
         Ok(Shed::default())
     }
 
-    async fn give_back(_: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn give_back(_: &mut Self::Rows) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -103,6 +106,7 @@ pub(crate) enum SeriesWrite {
 }
 
 impl Write for SeriesWrite {
+    type Rows = dyn SeriesRows;
     type Memory = Memory;
     type Chore = Chore;
     type Done = Vec<Left>;
@@ -127,7 +131,7 @@ impl Write for SeriesWrite {
         matches!(self, SeriesWrite::Shrink)
     }
 
-    async fn apply(&self, conn: &mut SqliteConnection, memory: &mut Memory) -> Result<i64, StoreError> {
+    async fn apply(&self, conn: &mut Self::Rows, memory: &mut Memory) -> Result<i64, StoreError> {
         // What comes after samples and reads or deletes them finds them written.
         if !matches!(self, SeriesWrite::Samples(_) | SeriesWrite::Verdicts(_)) {
             tail::settle(conn, memory).await?;
@@ -137,14 +141,16 @@ impl Write for SeriesWrite {
             SeriesWrite::Verdicts(verdicts) => scores::insert(conn, &mut memory.names, verdicts).await,
             SeriesWrite::Seal(wanted) => sealing::ask(conn, &mut memory.tails, *wanted).await,
             SeriesWrite::Sealing => Ok(sealing::left(&memory.tails)),
-            SeriesWrite::Shrink => retention::shrink(conn).await,
+            SeriesWrite::Shrink => conn.shrink().await,
             SeriesWrite::CutBlock { tag, before } => sealing::cut(conn, *tag, *before).await,
             SeriesWrite::PruneSamples { before } => retention::delete_samples(conn, *before).await,
-            SeriesWrite::PruneScores { before } => retention::delete_scores(conn, *before).await,
+            SeriesWrite::PruneScores { before } => {
+                conn.delete_oldest_scores(before.as_micros(), retention::CHUNK).await
+            }
         }
     }
 
-    async fn settle(conn: &mut SqliteConnection, memory: &mut Memory) -> Result<(), StoreError> {
+    async fn settle(conn: &mut Self::Rows, memory: &mut Memory) -> Result<(), StoreError> {
         tail::settle(conn, memory).await
     }
 
@@ -152,7 +158,7 @@ impl Write for SeriesWrite {
         sealing::next(&memory.tails)
     }
 
-    async fn perform(chore: Chore, conn: &mut SqliteConnection, memory: &Memory) -> Result<Vec<Left>, StoreError> {
+    async fn perform(chore: Chore, conn: &mut Self::Rows, memory: &Memory) -> Result<Vec<Left>, StoreError> {
         sealing::perform(conn, chore, &memory.tails).await
     }
 
@@ -164,11 +170,11 @@ impl Write for SeriesWrite {
         sealing::postpone(&mut memory.tails);
     }
 
-    async fn shed(conn: &mut SqliteConnection) -> Result<Shed, StoreError> {
-        shedding::step(conn).await
+    async fn shed(conn: &mut Self::Rows) -> Result<Shed, StoreError> {
+        conn.shed().await
     }
 
-    async fn give_back(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-        retention::shrink(conn).await.map(drop)
+    async fn give_back(conn: &mut Self::Rows) -> Result<(), StoreError> {
+        conn.shrink().await.map(drop)
     }
 }

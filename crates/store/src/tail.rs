@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use andon_plant::{Sample, TagSample};
-use sqlx::SqliteConnection;
+use async_trait::async_trait;
 
 use crate::{
     batch::{self, Numbered, Runs, TAGS_IN_PART, part_of},
     block::BlockError,
+    engine::SeriesRows,
     error::StoreError,
     names::{Label, Names},
     rows::{self, Rows, Span},
@@ -65,30 +66,44 @@ pub(crate) enum Wanted {
 
 /// What a part has in `tail`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Part {
-    pub(crate) last_seq: i64,
-    pub(crate) batches: i64,
-    pub(crate) samples: i64,
+pub struct Part {
+    /// The number of the last batch.
+    pub last_seq: i64,
+    /// How many batches.
+    pub batches: i64,
+    /// How many samples they have.
+    pub samples: i64,
+}
+
+/// What large batches wrote, until it is sealed in blocks.
+#[async_trait]
+pub trait TailRows: Send {
+    /// Every part that has batches.
+    async fn tail_parts(&mut self) -> Result<Vec<(i64, Part)>, StoreError>;
+
+    /// Writes a batch of `count` samples.
+    async fn put_batch(&mut self, part: i64, seq: i64, count: i64, data: &[u8]) -> Result<(), StoreError>;
+
+    /// The batches of a part in the order they came.
+    async fn batches(&mut self, part: i64) -> Result<Vec<Batch>, StoreError>;
+
+    /// Moves a broken batch out of the way, so that it holds up no other. It is kept for whoever can make sense of it.
+    async fn put_batch_aside(&mut self, part: i64, seq: i64) -> Result<(), StoreError>;
+
+    /// Deletes the batches of a part.
+    async fn delete_batches(&mut self, part: i64) -> Result<(), StoreError>;
 }
 
 impl Tails {
     /// Looks what is there, once.
-    pub(crate) async fn load(&mut self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(crate) async fn load(&mut self, conn: &mut dyn SeriesRows) -> Result<(), StoreError> {
         if self.loaded {
             return Ok(());
         }
-        let parts = sqlx::query!(
-            r#"select part as "part!: i64", max(seq) as "last_seq!: i64", count(*) as "batches!: i64",
-                   sum(count) as "samples!: i64"
-               from tail group by part"#
-        )
-        .fetch_all(&mut *conn)
-        .await?;
-        let part = |last_seq, batches, samples| Part { last_seq, batches, samples };
-        self.parts = parts.iter().map(|p| (p.part, part(p.last_seq, p.batches, p.samples))).collect();
+        self.parts = conn.tail_parts().await?.into_iter().collect();
         self.rows.clear();
-        for tag in rows::tags(&mut *conn).await? {
-            self.rows.insert(tag, rows::count(&mut *conn, tag).await?);
+        for tag in conn.tags().await? {
+            self.rows.insert(tag, conn.count_samples(tag).await?);
         }
         self.loaded = true;
         Ok(())
@@ -97,7 +112,7 @@ impl Tails {
 
 /// Appends samples, in any order; they are written by [`settle`], all of a transaction together.
 pub(crate) async fn append(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     memory: &mut Memory,
     samples: &[TagSample],
 ) -> Result<i64, StoreError> {
@@ -107,7 +122,7 @@ pub(crate) async fn append(
 }
 
 /// Writes to the tail what was appended in this transaction; of two samples at one time the later appended is kept.
-pub(crate) async fn settle(conn: &mut SqliteConnection, memory: &mut Memory) -> Result<(), StoreError> {
+pub(crate) async fn settle(conn: &mut dyn SeriesRows, memory: &mut Memory) -> Result<(), StoreError> {
     if memory.pending.is_empty() {
         return Ok(());
     }
@@ -120,8 +135,8 @@ pub(crate) async fn settle(conn: &mut SqliteConnection, memory: &mut Memory) -> 
         if logged.batches > 0 || part.len() >= MANY {
             memory.tails.parts.insert(number, log(&mut *conn, number, logged, part).await?);
         } else {
+            conn.put_samples(part).await?;
             for sample in part {
-                rows::put(&mut *conn, *sample).await?;
                 memory.tails.rows.entry(sample.tag).or_default().add(sample.sample.time);
             }
         }
@@ -130,7 +145,7 @@ pub(crate) async fn settle(conn: &mut SqliteConnection, memory: &mut Memory) -> 
 }
 
 async fn resolve(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     names: &mut Names,
     samples: &[TagSample],
 ) -> Result<Vec<Numbered>, StoreError> {
@@ -149,11 +164,9 @@ async fn resolve(
 }
 
 /// Writes a batch to `tail`; what the part has there then.
-async fn log(conn: &mut SqliteConnection, number: i64, part: Part, samples: &[Numbered]) -> Result<Part, StoreError> {
+async fn log(conn: &mut dyn SeriesRows, number: i64, part: Part, samples: &[Numbered]) -> Result<Part, StoreError> {
     let (seq, count, data) = (part.last_seq + 1, samples.len() as i64, batch::encode(samples));
-    sqlx::query!("insert into tail (part, seq, count, data) values (?, ?, ?, ?)", number, seq, count, data)
-        .execute(conn)
-        .await?;
+    conn.put_batch(number, seq, count, &data).await?;
     Ok(Part { last_seq: seq, batches: part.batches + 1, samples: part.samples + count })
 }
 
@@ -167,9 +180,9 @@ pub(crate) struct Logged {
 }
 
 /// Everything a part has in `tail`.
-pub(crate) async fn logged(conn: &mut SqliteConnection, part: i64) -> Result<Logged, StoreError> {
+pub(crate) async fn logged(conn: &mut dyn SeriesRows, part: i64) -> Result<Logged, StoreError> {
     let mut logged = Logged::default();
-    for batch in batches(&mut *conn, part).await? {
+    for batch in conn.batches(part).await? {
         match batch.samples(part, |_| true) {
             Ok(runs) => runs.into_iter().for_each(|(tag, run)| logged.tags.entry(tag).or_default().extend(run)),
             Err(error) => logged.broken.push((batch.seq, error)),
@@ -178,44 +191,17 @@ pub(crate) async fn logged(conn: &mut SqliteConnection, part: i64) -> Result<Log
     Ok(logged)
 }
 
-/// What is wrong with a batch, if anything is.
-pub(crate) async fn fault(conn: &mut SqliteConnection, part: i64, seq: i64) -> Result<Option<BlockError>, StoreError> {
-    let batch = sqlx::query_as!(Batch, "select seq, data from tail where part = ? and seq = ?", part, seq)
-        .fetch_one(conn)
-        .await?;
-    Ok(batch.samples(part, |_| true).err())
-}
-
-/// Moves a broken batch out of the way, so that it holds up no other. It stays in the file for whoever can make sense of it.
-pub(crate) async fn put_aside(conn: &mut SqliteConnection, part: i64, seq: i64) -> Result<(), StoreError> {
-    sqlx::query!(
-        "insert into broken_tail (part, seq, count, data) select part, seq, count, data from tail where part = ? and seq = ?",
-        part,
-        seq
-    )
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query!("delete from tail where part = ? and seq = ?", part, seq).execute(conn).await?;
-    Ok(())
-}
-
-/// Deletes what a part has in `tail`.
-pub(crate) async fn forget(conn: &mut SqliteConnection, part: i64) -> Result<(), StoreError> {
-    sqlx::query!("delete from tail where part = ?", part).execute(conn).await?;
-    Ok(())
-}
-
 /// The samples of a tag in the tail in a span, oldest first, each time once; at least as many from the end that `query` says
 /// as its limit. A broken batch may be of any tag and time of its part: it is left out, and the log says so.
 pub(crate) async fn read(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     tag: (i64, Label<'_>),
     span: Span,
     query: SeriesQuery,
 ) -> Result<Vec<Sample>, StoreError> {
     let mut samples = rows::read(&mut *conn, tag, span, query).await?;
     let (part, within) = (part_of(tag.0), |s: &Sample| (span.0..span.1).contains(&s.time.as_micros()));
-    for batch in batches(&mut *conn, part).await? {
+    for batch in conn.batches(part).await? {
         match batch.samples(part, |other| other == tag.0) {
             Ok(runs) => samples.extend(runs.into_iter().flat_map(|(_, run)| run).filter(within)),
             Err(error) => {
@@ -243,12 +229,21 @@ pub(crate) fn in_order(mut samples: Vec<Sample>) -> Vec<Sample> {
     samples
 }
 
-struct Batch {
-    seq: i64,
-    data: Vec<u8>,
+/// A row of `tail`.
+#[derive(Debug)]
+pub struct Batch {
+    /// Of two samples at one time the higher counts.
+    pub seq: i64,
+    /// The samples of one commit for the tags of one part.
+    pub data: Vec<u8>,
 }
 
 impl Batch {
+    /// What is wrong with it, if anything is.
+    pub(crate) fn fault(&self, part: i64) -> Option<BlockError> {
+        self.samples(part, |_| true).err()
+    }
+
     /// The samples of the tags that are wanted, in the order they came; none of them if any can't be read.
     fn samples(&self, part: i64, wanted: impl Fn(i64) -> bool) -> Result<Vec<(i64, Vec<Sample>)>, BlockError> {
         let mut read = Vec::new();
@@ -261,8 +256,4 @@ impl Batch {
         }
         Ok(read)
     }
-}
-
-async fn batches(conn: &mut SqliteConnection, part: i64) -> Result<Vec<Batch>, StoreError> {
-    Ok(sqlx::query_as!(Batch, "select seq, data from tail where part = ? order by seq", part).fetch_all(conn).await?)
 }

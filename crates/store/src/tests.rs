@@ -1,10 +1,15 @@
-//! The store as its callers see it, on files in a temporary folder.
+//! The store as its callers see it.
+//!
+//! `alarms`, `blocks`, `histories`, `restart`, `sealing`, `walk` and `writing` hold for every engine: they say what they need by
+//! the functions here, and the other engine's tests include them as they are. The other modules are about SQLite's files.
 
 mod alarms;
 mod backup;
 mod blocks;
 mod crash;
 mod doctor;
+mod files;
+mod fixtures;
 mod full;
 mod histories;
 mod queries;
@@ -14,120 +19,98 @@ mod sealing;
 mod walk;
 mod writing;
 
-use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetName, Condition, FaultClass, JournalEntry, Mode, Sample, StatusCode, TagFinding,
-    TagKey, TagName, TagSample, TagVerdict, Timestamp, Verdict,
-    alarm::{Contribution, Phase, Transition},
-};
+use std::path::Path;
+
+use fixtures::*;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
-use crate::{SeriesQuery, Store, StoreError, StoreUrl};
+use crate::{Histories, SeriesQuery, SqliteUrl, Store, StoreError};
 
-const EVER: (Timestamp, Timestamp) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
-const ALL: SeriesQuery = SeriesQuery { max_points: None, limit: None, newest_first: false };
-
-fn url(folder: &TempDir) -> StoreUrl {
-    StoreUrl::at(folder.path().join("andon.db")).unwrap()
+fn url(folder: &TempDir) -> SqliteUrl {
+    SqliteUrl::at(folder.path().join("andon.db")).unwrap()
 }
 
 async fn try_open(folder: &TempDir) -> Result<Store, StoreError> {
     Store::open(&url(folder), &TaskTracker::new()).await
 }
 
-async fn open(folder: &TempDir) -> Store {
-    try_open(folder).await.unwrap()
-}
-
+/// A place for a store.
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+async fn open(folder: &TempDir) -> Store {
+    open_in(folder, &TaskTracker::new()).await
+}
+
+async fn open_in(folder: &TempDir, tasks: &TaskTracker) -> Store {
+    Store::open(&url(folder), tasks).await.unwrap()
+}
+
+async fn histories(folder: &TempDir) -> Histories {
+    Histories::open(&url(folder)).await.unwrap()
+}
+
+async fn file(folder: &TempDir, table: &str) -> SqliteConnection {
+    let main = ["alarm", "alarm_contribution", "journal", "model", "state"].contains(&table);
+    let name = if main { "andon.db" } else { "andon.samples.db" };
+    options(&folder.path().join(name)).connect().await.unwrap()
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).foreign_keys(false)
+}
+
 /// Changes a file behind the store's back.
 async fn meddle(folder: &TempDir, file: &str, sql: &'static str) {
-    use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
-    let mut conn =
-        SqliteConnectOptions::new().filename(folder.path().join(file)).foreign_keys(false).connect().await.unwrap();
+    let mut conn = options(&folder.path().join(file)).connect().await.unwrap();
     sqlx::query(sql).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
 }
 
-fn at(s: i64) -> Timestamp {
-    Timestamp::from_secs(s)
+/// Has the database refuse to `insert` a row into a table or to `delete` one, where `when` says so.
+async fn refuse(folder: &TempDir, event: &str, table: &str, when: &str) {
+    let sql = format!(
+        "create trigger no before {event} on {table} when {when} begin select raise(abort, 'no'); end",
+        when = if when.is_empty() { "true" } else { when }
+    );
+    change(folder, table, sql).await;
 }
 
-fn asset() -> AssetName {
-    AssetName::new("Mixer").unwrap()
+/// Has it refuse no longer.
+async fn allow(folder: &TempDir, table: &str) {
+    change(folder, table, "drop trigger no".to_owned()).await;
 }
 
-fn key(tag: &str) -> TagKey {
-    TagKey { asset: asset(), tag: TagName::new(tag).unwrap() }
+/// Changes a table behind the store's back.
+async fn change(folder: &TempDir, table: &str, sql: String) {
+    let mut conn = file(folder, table).await;
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
 }
 
-fn sample(tag: &str, time: Timestamp, value: f64) -> TagSample {
-    TagSample { key: key(tag), sample: Sample::good(time, value) }
+/// A number that SQL computes of a table.
+async fn number(folder: &TempDir, table: &str, sql: &str) -> i64 {
+    let mut conn = file(folder, table).await;
+    let number = sqlx::query_scalar(AssertSqlSafe(format!("select {sql} from {table}"))).fetch_one(&mut conn).await;
+    conn.close().await.unwrap();
+    number.unwrap()
 }
 
-fn verdict(time: Timestamp, score: f64, tags: usize) -> Verdict {
-    let tags = (0..tags)
-        .map(|n| TagVerdict {
-            tag: TagName::new(&format!("Tag{n}")).unwrap(),
-            value: 20.0 + score,
-            expected: 20.0,
-            expected_low: 19.0,
-            expected_high: 21.0,
-            residual: score,
-            contribution: 1.0 / tags as f64,
-            imputed: n % 2 == 1,
-        })
-        .collect();
-    Verdict {
-        asset: asset(),
-        time,
-        score,
-        threshold: 3.0,
-        probability: 0.999,
-        probability_low: 0.99,
-        probability_high: 0.9999,
-        mode: Mode::Known("mixing".to_owned()),
-        imputed: 0.25,
-        status: StatusCode::UNCERTAIN_SUBSTITUTE_VALUE,
-        tags,
-        late: false,
-        findings: Vec::new(),
-        attention: Vec::new(),
-    }
+/// How many rows a table has.
+async fn count(folder: &TempDir, table: &str) -> i64 {
+    number(folder, table, "count(*)").await
 }
 
-fn alarm(raised_at: Timestamp) -> Alarm {
-    Alarm {
-        id: AlarmId(0),
-        asset: asset(),
-        condition: Condition::Score,
-        state: AlarmState { phase: Phase::Active, acknowledged: false },
-        severity: 700,
-        message: "Temperature is 5 degC above what was expected".to_owned(),
-        raised_at,
-        cleared_at: None,
-        acknowledged_at: None,
-        acknowledged_by: None,
-        assessment: None,
-        contributions: vec![Contribution {
-            tag: TagName::new("Temperature").unwrap(),
-            share: 0.1 + 0.2,
-            value: 65.0,
-            expected: 60.0,
-            unit: "degC".to_owned(),
-            finding: Some(finding("Temperature")),
-        }],
-    }
-}
-
-fn finding(tag: &str) -> TagFinding {
-    let text = format!("{tag} 5 degC above expected for mode Fill, 14 min");
-    TagFinding { tag: TagName::new(tag).unwrap(), class: FaultClass::Deviation, text }
-}
-
-fn entry(time: Timestamp, transition: Transition) -> JournalEntry {
-    JournalEntry { alarm: AlarmId(0), time, transition, by: None, comment: None }
+/// Breaks the bytes of the blocks or batches that `which` says.
+async fn break_data(folder: &TempDir, table: &str, which: &str) {
+    let sql = match table {
+        "block" => {
+            format!("update block_data set data = x'01ff' where id in (select data_id from block where {which})")
+        }
+        _ => format!("update {table} set data = x'01ff' where {which}"),
+    };
+    change(folder, table, sql).await;
 }

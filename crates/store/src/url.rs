@@ -6,33 +6,61 @@ use std::{
     str::FromStr,
 };
 
-/// The place of a store: `sqlite://PATH/andon.db`.
+/// The place of a store: `sqlite://PATH/andon.db`, or `postgres://USER@HOST/DATABASE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// Files.
+    Sqlite(SqliteUrl),
+    /// A database of a server.
+    Postgres(PostgresUrl),
+}
+
+/// A store in files: `sqlite://PATH/andon.db`.
 ///
 /// Samples and scores live in a second file beside it, `andon.samples.db`, so that a busy historian never blocks an
 /// acknowledge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreUrl {
+pub struct SqliteUrl {
     main: PathBuf,
+}
+
+/// A store in a database of PostgreSQL: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS`, as libpq has it. What is
+/// left out comes from the usual variables (`PGPASSWORD`, `PGHOST`, ...) and from `.pgpass`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl {
+    url: String,
 }
 
 /// The text is not a place a store can be.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StoreUrlError {
-    /// PostgreSQL comes later.
-    #[error("store.url `{0}`: this release stores in SQLite only; write `sqlite://andon.db`")]
-    Postgres(String),
     /// Another scheme, or none.
-    #[error("store.url `{0}` is not known; write `sqlite://` and a path, such as `sqlite://andon.db`")]
+    #[error(
+        "store.url `{0}` is not known; write `sqlite://` and a path, such as `sqlite://andon.db`, or `postgres://user@host/database`"
+    )]
     Scheme(String),
     /// No file is named.
     #[error("store.url `{0}` names no file; write `sqlite://` and a path, such as `sqlite://andon.db`")]
     NoFile(String),
+    /// No database is named.
+    #[error("store.url `{0}` names no host or no database; write `postgres://user@host/database`")]
+    NoDatabase(String),
     /// Options of other SQLite programs.
     #[error("store.url `{0}` has options after `?`: there are none; write the path alone")]
     Options(String),
 }
 
 impl StoreUrl {
+    /// The same store with a relative path taken from `folder`, such as the configuration file's.
+    pub fn within(self, folder: &Path) -> Self {
+        match self {
+            StoreUrl::Sqlite(url) => StoreUrl::Sqlite(url.within(folder)),
+            server => server,
+        }
+    }
+}
+
+impl SqliteUrl {
     /// The store whose main file is `path`.
     ///
     /// # Errors
@@ -45,7 +73,7 @@ impl StoreUrl {
         }
     }
 
-    /// The same store with a relative path taken from `folder`, such as the configuration file's.
+    /// The same store with a relative path taken from `folder`.
     pub fn within(self, folder: &Path) -> Self {
         Self { main: folder.join(self.main) }
     }
@@ -61,12 +89,24 @@ impl StoreUrl {
     }
 }
 
+impl PostgresUrl {
+    /// The URL as it was written, with its password: not for a log.
+    pub fn secret(&self) -> &str {
+        &self.url
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = StoreUrlError;
 
     fn from_str(text: &str) -> Result<Self, StoreUrlError> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Err(StoreUrlError::Postgres(redacted(text)));
+        if let Some(place) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+            // A password may have a slash in it.
+            let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+            let (server, database) = place.split_once('/').unwrap_or((place, ""));
+            let named = !server.is_empty() && !database.split('?').next().unwrap_or_default().is_empty();
+            let url = PostgresUrl { url: text.to_owned() };
+            return if named { Ok(Self::Postgres(url)) } else { Err(StoreUrlError::NoDatabase(url.to_string())) };
         }
         let Some(path) = text.strip_prefix("sqlite:") else {
             return Err(StoreUrlError::Scheme(redacted(text)));
@@ -75,14 +115,37 @@ impl FromStr for StoreUrl {
         match path {
             "" | ":memory:" => Err(StoreUrlError::NoFile(text.to_owned())),
             _ if path.contains('?') => Err(StoreUrlError::Options(text.to_owned())),
-            _ => Self::at(path),
+            _ => SqliteUrl::at(path).map(Self::Sqlite),
         }
     }
 }
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreUrl::Sqlite(url) => url.fmt(f),
+            StoreUrl::Postgres(url) => url.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for SqliteUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sqlite://{}", self.main.display())
+    }
+}
+
+/// Without the user, the password and the options.
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = redacted(&self.url);
+        f.write_str(url.split('?').next().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresUrl({self})")
     }
 }
 
@@ -98,28 +161,38 @@ fn redacted(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn files(text: &str) -> SqliteUrl {
+        match text.parse().unwrap() {
+            StoreUrl::Sqlite(url) => url,
+            other => panic!("{other} is not in files"),
+        }
+    }
+
     #[test]
     fn samples_live_beside_the_main_file() {
-        let url: StoreUrl = "sqlite://data/andon.db".parse().unwrap();
+        let url = files("sqlite://data/andon.db");
         assert_eq!(url.main_path(), Path::new("data/andon.db"));
         assert_eq!(url.samples_path(), Path::new("data/andon.samples.db"));
         assert_eq!(url.to_string(), "sqlite://data/andon.db");
-        assert_eq!("sqlite:andon.db".parse::<StoreUrl>().unwrap().main_path(), Path::new("andon.db"));
+        assert_eq!(files("sqlite:andon.db").main_path(), Path::new("andon.db"));
     }
 
     #[test]
     fn an_absolute_path_stays_absolute() {
-        let url: StoreUrl = "sqlite:///var/lib/andon/andon.db".parse().unwrap();
+        let url = files("sqlite:///var/lib/andon/andon.db");
         assert_eq!(url.within(Path::new("/etc")).main_path(), Path::new("/var/lib/andon/andon.db"));
-        let url: StoreUrl = "sqlite://andon.db".parse().unwrap();
-        assert_eq!(url.within(Path::new("/etc")).main_path(), Path::new("/etc/andon.db"));
+        assert_eq!(files("sqlite://andon.db").within(Path::new("/etc")).main_path(), Path::new("/etc/andon.db"));
     }
 
     #[test]
-    fn postgres_is_refused_without_its_password() {
-        let said = "postgres://andon:secret@db/andon".parse::<StoreUrl>().unwrap_err();
-        assert_eq!(said, StoreUrlError::Postgres("postgres://...@db/andon".to_owned()));
-        assert!(said.to_string().contains("SQLite only"), "{said}");
+    fn a_server_is_named_without_its_password() {
+        let url: StoreUrl = "postgres://andon:se/cret@db:5432/andon?sslmode=require&password=secret".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://...@db:5432/andon");
+        assert!(!format!("{url:?}").contains("secret"));
+        for text in ["postgres://", "postgres://andon:secret@db", "postgresql://andon:secret@db/?sslmode=require"] {
+            let said = text.parse::<StoreUrl>().unwrap_err();
+            assert!(matches!(said, StoreUrlError::NoDatabase(_)) && !said.to_string().contains("secret"), "{said}");
+        }
     }
 
     #[test]

@@ -7,9 +7,9 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::{
     error::StoreError,
-    file::{MAIN, SAMPLES},
+    sqlite::file::{MAIN, SAMPLES},
     store::bytes,
-    url::StoreUrl,
+    url::SqliteUrl,
 };
 
 /// Writes both files anew without their free pages; their sizes before and after, in bytes.
@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 /// If a file is not there, is not of this version, is in use, or its disk has no room for it twice: then it is as it was.
 #[tracing::instrument(name = "store.vacuum", skip_all)]
-pub async fn vacuum(url: &StoreUrl) -> Result<(u64, u64), StoreError> {
+pub async fn vacuum(url: &SqliteUrl) -> Result<(u64, u64), StoreError> {
     let places = [(&MAIN, url.main_path().to_owned()), (&SAMPLES, url.samples_path())];
     let size = || places.iter().map(|(_, path)| bytes(path)).sum();
     let before = size();

@@ -1,15 +1,15 @@
 //! Long histories of several tags, read piece by piece in order of time: what an export or a year of training data is made of.
 
+use std::sync::Arc;
+
 use andon_plant::{AssetName, Sample, TagKey, Timestamp};
-use sqlx::SqlitePool;
 
 use crate::{
+    engine::Series,
     error::StoreError,
-    file::SAMPLES,
     samples::{latest, read, span},
     series::SeriesQuery,
     store::Store,
-    url::StoreUrl,
 };
 
 /// Samples of all tags that are in memory at a time: 24 MB, unless there are more than a thousand tags.
@@ -19,33 +19,22 @@ const SMALLEST_PAGE: usize = 1_024;
 const LARGEST_PAGE: usize = 65_536;
 
 /// Samples that can only be read. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Histories {
-    readers: SqlitePool,
+    series: Arc<Series>,
 }
 
 impl Store {
     /// What is committed of this store's samples, to be read at length.
     pub fn histories(&self) -> Histories {
-        Histories { readers: self.series_readers().clone() }
+        Histories::of(self.engine().series.clone())
     }
 }
 
 impl Histories {
-    /// Opens the samples of the store at `url` for reading alone. Whoever writes there is not disturbed and goes on.
-    ///
-    /// # Errors
-    /// If there is no store, it is none of this version, or it can't be opened.
-    pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
-        let path = url.samples_path();
-        if !path.is_file() {
-            return Err(StoreError::NoStore { path });
-        }
-        SAMPLES.inspect(&path).await?;
-        if !SAMPLES.is_current(&path).await? {
-            return Err(StoreError::Older { path });
-        }
-        Ok(Self { readers: SAMPLES.readers(&path).await? })
+    /// The samples of a database that is open already.
+    pub fn of(series: Arc<Series>) -> Self {
+        Self { series }
     }
 
     /// The times of an asset's first and last sample.
@@ -53,7 +42,7 @@ impl Histories {
     /// # Errors
     /// If the database fails.
     pub async fn span(&self, asset: &AssetName) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
-        span(&self.readers, asset).await
+        span(&*self.series, asset).await
     }
 
     /// The sample in force at `time`: a tag's newest that is not later.
@@ -61,30 +50,29 @@ impl Histories {
     /// # Errors
     /// If the database fails, or the row or block is broken.
     pub async fn sample_at(&self, key: &TagKey, time: Timestamp) -> Result<Option<Sample>, StoreError> {
-        latest(&self.readers, key, time).await
+        latest(&*self.series, key, time).await
     }
 
     /// The samples of `tags` with `from <= time < to`.
     pub fn walk(&self, tags: Vec<TagKey>, from: Timestamp, to: Timestamp) -> Walk {
         let page = (IN_MEMORY / tags.len().max(1)).clamp(SMALLEST_PAGE, LARGEST_PAGE);
         let tags = tags.into_iter().map(|key| TagWalk { key, from, read: Vec::new(), ended: from >= to }).collect();
-        Walk { readers: self.readers.clone(), tags, to, page }
+        Walk { series: self.series.clone(), tags, to, page }
     }
 
     /// Closes the connections.
     pub async fn close(&self) {
-        self.readers.close().await;
+        self.series.close().await;
     }
 }
 
 /// A walk through the samples of some tags. It holds no transaction between two pieces, so that a slow reader holds up
 /// nothing; each piece has what is there when it is read, and no sample comes twice.
-#[derive(Debug)]
 pub struct Walk {
-    readers: SqlitePool,
+    series: Arc<Series>,
     tags: Vec<TagWalk>,
     to: Timestamp,
-    pub(crate) page: usize,
+    page: usize,
 }
 
 /// Where the walk is with one tag.
@@ -99,6 +87,11 @@ struct TagWalk {
 }
 
 impl Walk {
+    /// Reads so many samples of a tag at a time, instead of as many as the memory for all of them has room for.
+    pub fn in_pages(self, page: usize) -> Self {
+        Self { page, ..self }
+    }
+
     /// The next samples in order of time, each with the number of its tag in the order given; of one time in the order of the
     /// tags. None at the end, and never an empty piece.
     ///
@@ -106,7 +99,7 @@ impl Walk {
     /// If the database fails, or a row or a block is broken.
     pub async fn next(&mut self) -> Result<Option<Vec<(usize, Sample)>>, StoreError> {
         for tag in self.tags.iter_mut().filter(|t| t.read.is_empty() && !t.ended) {
-            tag.read_on(&self.readers, self.to, self.page).await?;
+            tag.read_on(&*self.series, self.to, self.page).await?;
         }
         // Up to here every tag has been read: what comes later of a tag that has more may follow what is not read yet.
         let unread = self.tags.iter().filter(|t| !t.ended).map(|t| t.from).min();
@@ -122,9 +115,9 @@ impl Walk {
 }
 
 impl TagWalk {
-    async fn read_on(&mut self, readers: &SqlitePool, to: Timestamp, page: usize) -> Result<(), StoreError> {
+    async fn read_on(&mut self, series: &Series, to: Timestamp, page: usize) -> Result<(), StoreError> {
         let query = SeriesQuery { limit: Some(page), ..SeriesQuery::default() };
-        self.read = read(readers, &self.key, self.from, to, query).await?;
+        self.read = read(series, &self.key, self.from, to, query).await?;
         match self.read.last() {
             Some(last) if self.read.len() == page => {
                 self.from = Timestamp::from_micros(last.time.as_micros().saturating_add(1))
@@ -132,5 +125,11 @@ impl TagWalk {
             _ => self.ended = true,
         }
         Ok(())
+    }
+}
+
+impl std::fmt::Debug for Histories {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Histories").field("series", &self.series.name()).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! The one writer of a database file: a task that takes commands from a bounded queue and commits them in batches.
+//! The one writer of a database: a task that takes commands from a bounded queue and commits them in batches.
 //!
 //! A batch is what waits in the queue when the writer is free: one command when it is idle, many when it is busy, so that
 //! the cost of a commit is shared exactly when that is needed. When the queue is full, callers wait for room
@@ -8,26 +8,28 @@
 mod room;
 mod task;
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
-use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use self::task::Task;
-use crate::{error::StoreError, file::DatabaseFile, shedding::Shed, space::Space};
+use crate::{
+    engine::Database,
+    error::StoreError,
+    space::{Shed, Space},
+};
 
 /// Commands that may wait.
 const QUEUE: usize = 256;
 
-/// A change to one database file.
+/// A change to one database.
 pub(crate) trait Write: Send + Sync + 'static {
+    /// The rows it is made to.
+    type Rows: ?Sized + Send + 'static;
     /// What is remembered between transactions, such as the numbers of names.
     type Memory: Default + Send + Sync;
     /// Work that can wait until nothing else does, such as tidying; each piece is a transaction of its own.
@@ -52,15 +54,12 @@ pub(crate) trait Write: Send + Sync + 'static {
     /// Makes the change. The number returned is the caller's answer: an id, a version or a count.
     fn apply(
         &self,
-        conn: &mut SqliteConnection,
+        conn: &mut Self::Rows,
         memory: &mut Self::Memory,
     ) -> impl Future<Output = Result<i64, StoreError>> + Send;
 
     /// Makes what the changes of a transaction have left to be made together; called before it is committed.
-    fn settle(
-        conn: &mut SqliteConnection,
-        memory: &mut Self::Memory,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn settle(conn: &mut Self::Rows, memory: &mut Self::Memory) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The next chore, if any is due.
     fn chore(memory: &Self::Memory) -> Option<Self::Chore>;
@@ -68,7 +67,7 @@ pub(crate) trait Write: Send + Sync + 'static {
     /// Does a chore.
     fn perform(
         chore: Self::Chore,
-        conn: &mut SqliteConnection,
+        conn: &mut Self::Rows,
         memory: &Self::Memory,
     ) -> impl Future<Output = Result<Self::Done, StoreError>> + Send;
 
@@ -79,10 +78,10 @@ pub(crate) trait Write: Send + Sync + 'static {
     fn postpone(memory: &mut Self::Memory);
 
     /// Deletes some of the oldest history; how much that was.
-    fn shed(conn: &mut SqliteConnection) -> impl Future<Output = Result<Shed, StoreError>> + Send;
+    fn shed(conn: &mut Self::Rows) -> impl Future<Output = Result<Shed, StoreError>> + Send;
 
     /// Gives some free pages back to the disk.
-    fn give_back(conn: &mut SqliteConnection) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn give_back(conn: &mut Self::Rows) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What a writer has done since it was started.
@@ -95,7 +94,7 @@ struct Counters {
     given_up: AtomicU64,
 }
 
-/// What the writer of one file has done since the store was opened.
+/// What the writer of one database has done since the store was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriterStats {
     /// Commands waiting.
@@ -108,18 +107,10 @@ pub struct WriterStats {
     pub transactions: u64,
     /// Transactions tried again because the database was busy or its disk full.
     pub retries: u64,
-    /// Rows that SQLite refused for good; each time there was an error in the log.
+    /// Rows that the database refused for good; each time there was an error in the log.
     pub refused_rows: u64,
     /// Rows given up, oldest first, because the disk was full or failed and the queue was full too.
     pub given_up_rows: u64,
-}
-
-/// What a writer is bounded by.
-#[derive(Debug, Clone)]
-pub(crate) struct Limits {
-    pub(crate) space: Arc<Space>,
-    /// Pages that the file may have; none for as many as the disk takes.
-    pub(crate) pages: Option<u32>,
 }
 
 struct Job<W> {
@@ -142,35 +133,19 @@ pub(crate) struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Starts the writer of `file` at `path`. It ends, with everything queued committed, when it is closed or when the
-    /// last sender is gone.
+    /// Starts the writer of `database`. It ends, with everything queued committed, when it is closed or when the last sender is
+    /// gone.
     pub(crate) async fn start(
-        file: &'static DatabaseFile,
-        path: PathBuf,
-        limits: Limits,
+        database: Arc<dyn Database<W::Rows>>,
+        space: Arc<Space>,
         tasks: &TaskTracker,
     ) -> Result<Self, StoreError> {
         let (queue, commands) = mpsc::channel(QUEUE);
         let counters = Arc::new(Counters::default());
-        let Limits { space, pages } = limits;
-        let mut conn = file.writer(&path, pages).await?;
-        file.empty_log(&mut conn).await?;
-        let (conn, anchor) = (Some(conn), Some(file.anchor(&path).await?));
+        let conn = Some(database.connect().await?);
         let memory = W::Memory::default();
-        let (counted, given_up) = (counters.clone(), 0);
-        let task = Task {
-            file,
-            path,
-            space,
-            pages,
-            conn,
-            anchor,
-            memory,
-            commands,
-            counters: counted,
-            failed: None,
-            given_up,
-        };
+        let task =
+            Task { database, space, conn, memory, commands, counters: counters.clone(), failed: None, given_up: 0 };
         tasks.spawn(task.run());
         Ok(Self { queue, counters })
     }

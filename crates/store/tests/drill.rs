@@ -13,7 +13,7 @@ use std::{
 };
 
 use andon_plant::{AlarmId, AssetName, TagKey, TagName, Timestamp, alarm::Transition};
-use andon_store::{SeriesQuery, Store, StoreUrl, examine};
+use andon_store::{SeriesQuery, SqliteUrl, Store, examine};
 use tokio_util::task::TaskTracker;
 
 const EVER: (Timestamp, Timestamp) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
@@ -101,7 +101,7 @@ fn run(disk: &Path, folder: &Path, plan: &str, seed: u64, first: i64, known: &mu
 
 /// Compares the store with what is known of it; the number of the sample to go on with.
 async fn compare(folder: &Path, known: &mut Known, full: bool, what: &str) -> i64 {
-    let url = StoreUrl::at(folder.join("andon.db")).unwrap();
+    let url = SqliteUrl::at(folder.join("andon.db")).unwrap();
     let store = Store::open(&url, &TaskTracker::new()).await.unwrap();
     let mut ends = BTreeSet::new();
     for tag in 0..TAGS {

@@ -6,7 +6,7 @@
 use std::{fs, io::Read, path::Path};
 
 use andon_plant::{AlarmId, Assessment, AssetName, FaultClass, Sample, StatusCode, TagKey, TagName, Timestamp};
-use andon_store::{SeriesQuery, Store, StoreUrl, examine};
+use andon_store::{SeriesQuery, SqliteUrl, Store, examine};
 use tokio_util::task::TaskTracker;
 
 const EVER: (Timestamp, Timestamp) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
@@ -49,7 +49,7 @@ fn unpack(kind: &str, version: usize, to: &Path) {
 
 async fn check(main: usize, samples: usize) {
     let folder = tempfile::tempdir().unwrap();
-    let url = StoreUrl::at(folder.path().join("andon.db")).unwrap();
+    let url = SqliteUrl::at(folder.path().join("andon.db")).unwrap();
     unpack("main", main, url.main_path());
     unpack("samples", samples, &url.samples_path());
     let store = Store::open(&url, &TaskTracker::new()).await.unwrap();

@@ -10,7 +10,7 @@ use std::{
 
 use andon_plant::{AssetName, Clock, SystemClock, Timestamp};
 use andon_simulator::{PlantHandle, PlantSettings, SimAsset, SimulatedPlant, serve_plant};
-use andon_store::{Store, StoreUrl};
+use andon_store::{SqliteUrl, Store};
 use anyhow::Context;
 use tokio_util::task::TaskTracker;
 
@@ -68,7 +68,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 /// the newest sample would not be judged.
 async fn kept_until(data_dir: &Path, assets: &[AssetName]) -> anyhow::Result<Option<Timestamp>> {
     let _lock = lock(data_dir)?;
-    let store = Store::open(&StoreUrl::at(data_dir.join("andon.db"))?, &TaskTracker::new()).await?;
+    let store = Store::open(&SqliteUrl::at(data_dir.join("andon.db"))?, &TaskTracker::new()).await?;
     let mut newest = None;
     for asset in assets {
         newest = newest.max(store.span(asset).await?.map(|(_, last)| last));
@@ -125,7 +125,7 @@ mod tests {
         let assets = ["Mixer", "Pump"].map(|name| AssetName::new(name).unwrap());
         assert_eq!(kept_until(dir.path(), &assets).await.unwrap(), None);
 
-        let url = StoreUrl::at(dir.path().join("andon.db")).unwrap();
+        let url = SqliteUrl::at(dir.path().join("andon.db")).unwrap();
         let store = Store::open(&url, &TaskTracker::new()).await.unwrap();
         let sample = |asset: &AssetName, s| {
             let key = TagKey { asset: asset.clone(), tag: TagName::new("Flow").unwrap() };

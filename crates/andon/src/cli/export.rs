@@ -19,6 +19,7 @@ use crate::{
     config::AssetConfig,
     exchange::{Export, Order},
     lifecycle::Lifecycle,
+    store,
 };
 
 /// Write stored history to a file, also while `andon run` is running.
@@ -65,7 +66,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         "{} is there already; name another file, or write over it with --force",
         args.out.display()
     );
-    let histories = Histories::open(&config.store.url).await?;
+    let histories = store::open_histories(&config.store.url).await?;
     let (from, to) = within(&histories, &asset.name, &args).await?;
     let order = Order { kind: format.kind, shape: args.shape, tags, from: args.from, to: args.to };
     let export = Export::begin(&histories, &asset, &order).await?;

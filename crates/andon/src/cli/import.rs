@@ -7,7 +7,6 @@ use andon_plant::{Clock, SystemClock};
 use andon_store::Store;
 use anyhow::Context;
 use serde_json::json;
-use tokio_util::task::TaskTracker;
 
 use super::{
     progress::{CountProgress, ShareProgress},
@@ -60,7 +59,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }
         samples += contents.samples;
     }
-    let opened = Store::open(&config.store.url, &TaskTracker::new()).await?;
+    let opened = crate::store::open(&config.store.url, config.store.keep_free).await?;
     let stored = stored(&opened, &args, &wanted, samples).await;
     opened.close().await;
     say(&args, &stored?);

@@ -2,13 +2,14 @@
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
-use andon_store::StoreUrl;
+use andon_store::SqliteUrl;
 use anyhow::Context;
 
 use super::warn;
 use crate::{
     config::{AssetConfig, Config},
     pipeline::start::lock,
+    store,
 };
 
 /// The store of a configuration, or of a folder.
@@ -23,10 +24,11 @@ pub(super) struct Which {
 }
 
 impl Which {
-    pub(super) fn url(&self) -> anyhow::Result<StoreUrl> {
+    /// Its files; refused where it is a server's.
+    pub(super) fn url(&self) -> anyhow::Result<SqliteUrl> {
         match &self.data_dir {
-            Some(folder) => Ok(StoreUrl::at(folder.join("andon.db"))?),
-            None => Ok(Config::load(&self.config)?.0.store.url),
+            Some(folder) => Ok(SqliteUrl::at(folder.join("andon.db"))?),
+            None => store::files(Config::load(&self.config)?.0.store.url),
         }
     }
 

@@ -91,9 +91,10 @@ impl Config {
         parse(text, file, |s| Self::read(s, folder))
     }
 
-    /// The folder of the database, where certificates are kept too.
+    /// The folder of the database, where certificates are kept too; that of the configuration file where the database is a
+    /// server's.
     pub fn data_dir(&self) -> PathBuf {
-        self.store.url.main_path().parent().map(Path::to_owned).unwrap_or_default()
+        self.store.folder.clone()
     }
 
     /// Where the certificates for the connections to PLCs are kept.

@@ -1,9 +1,12 @@
 //! `[store]`: where histories and alarms are kept, and for how long.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use andon_plant::Timestamp;
-use andon_store::{KeepFree, KeepSince, StoreUrl};
+use andon_store::{KeepFree, KeepSince, SqliteUrl, StoreUrl};
 use toml::de::DeValue;
 
 use super::{section::Section, value};
@@ -16,6 +19,8 @@ const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub struct StoreConfig {
     /// Where it is, relative paths taken from the configuration file's folder.
     pub url: StoreUrl,
+    /// The folder of this process: of the store's files, or where those are a server's, of the configuration file.
+    pub folder: PathBuf,
     /// How long things are kept.
     pub retention: Retention,
     /// How much of the disk is to stay free; where it does not, the oldest samples and scores are deleted before their time.
@@ -61,8 +66,8 @@ impl Keep {
 impl StoreConfig {
     /// The store in `folder` where nothing is said.
     pub(super) fn within(folder: &Path) -> Option<Self> {
-        let url = StoreUrl::at(folder.join("andon.db")).ok()?;
-        Some(Self { url, retention: Retention::default(), keep_free: KeepFree::default() })
+        let url = StoreUrl::Sqlite(SqliteUrl::at(folder.join("andon.db")).ok()?);
+        Some(Self { url, folder: folder.to_owned(), retention: Retention::default(), keep_free: KeepFree::default() })
     }
 
     pub(super) fn read(s: &mut Section<'_, '_>, folder: &Path) -> Option<Self> {
@@ -78,7 +83,12 @@ impl StoreConfig {
         };
         let retention = s.table("retention", Retention::read).unwrap_or_default();
         let keep_free = s.optional("keep_free", value::parsed).unwrap_or_default();
-        Some(Self { url: url?, retention, keep_free })
+        let url = url?;
+        let folder = match &url {
+            StoreUrl::Sqlite(url) => url.main_path().parent().map(Path::to_owned).unwrap_or_default(),
+            StoreUrl::Postgres(_) => folder.to_owned(),
+        };
+        Some(Self { url, folder, retention, keep_free })
     }
 }
 

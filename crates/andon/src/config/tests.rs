@@ -57,7 +57,7 @@ fn the_least_file_has_sound_defaults() {
     let c = config(LEAST);
     assert_eq!(c.http.listen, SocketAddr::from(([127, 0, 0, 1], 8080)));
     assert_eq!(c.opcua.listen, SocketAddr::from(([127, 0, 0, 1], 4850)));
-    assert_eq!(c.store.url.main_path(), Path::new("/etc/andon/andon.db"));
+    assert_eq!(c.store.url.to_string(), "sqlite:///etc/andon/andon.db");
     assert_eq!(c.store.retention.alarms, Keep::Forever);
     let asset = &c.assets[0];
     assert_eq!((asset.grid, asset.window.rows, asset.window.stride), (Duration::from_secs(1), 100, 1));
@@ -105,7 +105,7 @@ fn the_container_file_is_read_whole() {
     let text = include_str!("../../../../config/docker.toml");
     let (c, _) = Config::parse(text, "docker.toml", Path::new("/etc/andon")).unwrap();
     assert!(!c.http.listen.ip().is_loopback());
-    assert!(c.store.url.main_path().is_absolute());
+    assert!(c.data_dir().is_absolute() && c.data_dir() != Path::new("/etc/andon"));
 }
 
 #[test]

@@ -10,12 +10,11 @@ use std::{
 
 use andon_detect::{Artifact, detector::fits};
 use andon_plant::{AssetName, Clock, SourceName, TagKey, TagSample, Timestamp};
-use andon_store::{SeriesQuery, Store};
+use andon_store::SeriesQuery;
 use andon_ua_client::{Source, TagNode, UaError};
 use andon_ua_server::{AssetNodes, ServerSettings, UaServer};
 use anyhow::Context;
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
 
 use super::{
     alarms::Alarms,
@@ -33,6 +32,7 @@ use super::{
 use crate::{
     config::{AssetConfig, Config},
     lifecycle::Lifecycle,
+    store,
 };
 
 /// How long a source's history may take at the start before monitoring begins without it.
@@ -56,7 +56,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle)
     let config = Arc::new(config);
     check_given_models(&config)?;
     let lock = lock(&config.data_dir())?;
-    let store = Store::open_keeping(&config.store.url, config.store.keep_free, &TaskTracker::new()).await?;
+    let store = store::open(&config.store.url, config.store.keep_free).await?;
     let (training, requests) = Training::new(clock.now());
     let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
     let (instruction_sender, instructions) = mpsc::channel(instructions::QUEUE);

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use andon_plant::{
     AssetName, FaultClass, ManualClock, Mode, StatusCode, TagFinding, TagName, TagVerdict, Timestamp, Verdict,
 };
-use andon_store::Store;
+use andon_store::KeepFree;
 use andon_ua_server::UaServer;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
 
 use super::{
     alarms::Message,
@@ -20,7 +19,7 @@ use super::{
     start::start_server,
     training::Training,
 };
-use crate::{config::Config, lifecycle::Lifecycle};
+use crate::{config::Config, lifecycle::Lifecycle, store};
 
 /// What a test of the pipeline works with.
 pub(super) struct Bench {
@@ -57,7 +56,7 @@ pub(super) async fn bench() -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let config = Arc::new(config(&folder, ""));
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_000)));
-    let (lifecycle, store) = (Lifecycle::default(), Store::open(&config.store.url, &TaskTracker::new()).await.unwrap());
+    let (lifecycle, store) = (Lifecycle::default(), store::open(&config.store.url, KeepFree::default()).await.unwrap());
     let (alarm_sender, alarms) = mpsc::channel(16);
     let (instruction_sender, instructions) = mpsc::channel(16);
     let hub = Hub {

@@ -16,7 +16,7 @@ mod records;
 use std::time::Duration;
 
 use andon_plant::{TagKey, Timestamp};
-use andon_store::{SeriesQuery, Store, StoreUrl};
+use andon_store::{SeriesQuery, SqliteUrl, Store};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio_util::task::TaskTracker;
@@ -53,7 +53,7 @@ async fn main() -> Result<()> {
 }
 
 async fn open(path: &str) -> Result<Store> {
-    Ok(Store::open(&StoreUrl::at(path)?, &TaskTracker::new()).await?)
+    Ok(Store::open(&SqliteUrl::at(path)?, &TaskTracker::new()).await?)
 }
 
 /// A backfill, and what it has become once it is sealed and closed.

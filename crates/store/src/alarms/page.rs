@@ -68,6 +68,44 @@ pub struct AlarmQuery {
     pub cursor: Option<Cursor>,
 }
 
+/// A query as its statement takes it; null is no filter.
+#[derive(Debug, Clone, Copy)]
+pub struct Filters<'q> {
+    /// Where the page before ended, or a place before all.
+    pub after: Cursor,
+    /// Of this asset.
+    pub asset: Option<&'q str>,
+    /// On this tag, or carried by it.
+    pub tag: Option<&'q str>,
+    /// The word of the state.
+    pub state: Option<&'static str>,
+    /// Of at least this severity.
+    pub severity_min: Option<u16>,
+    /// Raised at or after this time.
+    pub from_us: i64,
+    /// Raised before this time.
+    pub to_us: i64,
+}
+
+impl<'q> Filters<'q> {
+    /// Those of a query.
+    pub fn of(query: &'q AlarmQuery) -> Self {
+        let before_all = match query.order {
+            AlarmOrder::NewestFirst => i64::MAX,
+            AlarmOrder::OldestFirst => i64::MIN,
+        };
+        Self {
+            after: query.cursor.unwrap_or(Cursor { raised_at_us: before_all, id: before_all }),
+            asset: query.asset.as_deref(),
+            tag: query.tag.as_deref(),
+            state: query.state.map(AlarmFilter::as_str),
+            severity_min: query.severity_min,
+            from_us: query.from.map_or(i64::MIN, Timestamp::as_micros),
+            to_us: query.to.map_or(i64::MAX, Timestamp::as_micros),
+        }
+    }
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
@@ -82,8 +120,10 @@ pub struct Page<T> {
 /// As text it is opaque to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {
-    pub(super) raised_at_us: i64,
-    pub(super) id: i64,
+    /// When that alarm was raised.
+    pub raised_at_us: i64,
+    /// Its number.
+    pub id: i64,
 }
 
 /// The text is not a cursor that a page ended with.
@@ -115,11 +155,12 @@ impl Store {
     /// If the database fails or a row is broken.
     #[tracing::instrument(name = "store.alarm.list", skip_all)]
     pub async fn alarms(&self, query: &AlarmQuery) -> Result<Page<Alarm>, StoreError> {
-        let mut conn = self.main_readers().begin().await?;
+        let mut snapshot = self.main_tables().snapshot().await?;
+        let conn = snapshot.rows();
         let limit = query.limit.unwrap_or(PAGE).max(1);
         // One more than asked for says whether there is a next page.
         let mut items =
-            rows::list(&mut conn, query, i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)).await?;
+            rows::list(&mut *conn, query, i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)).await?;
         let more = items.len() > limit;
         items.truncate(limit);
         let last = items.last().filter(|_| more);

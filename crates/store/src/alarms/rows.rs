@@ -4,30 +4,119 @@ use andon_plant::{
     Alarm, AlarmId, AlarmState, AssetName, Condition, FaultClass, JournalEntry, TagFinding, TagName, Timestamp,
     alarm::{Contribution, Phase, Transition},
 };
+use async_trait::async_trait;
 use serde::{Deserialize, de::IntoDeserializer};
-use sqlx::SqliteConnection;
 
-use super::page::{AlarmFilter, AlarmOrder, AlarmQuery, Cursor};
-use crate::error::StoreError;
+use super::{page::AlarmQuery, spans::JournalLine};
+use crate::{engine::MainRows, error::StoreError, rows::Span};
 
-struct AlarmRow {
-    id: i64,
-    asset: String,
-    condition: String,
-    phase: String,
-    phase_since_us: Option<i64>,
-    acknowledged: bool,
-    severity: i64,
-    message: String,
-    raised_at_us: i64,
-    cleared_at_us: Option<i64>,
-    acknowledged_at_us: Option<i64>,
-    acknowledged_by: Option<String>,
-    assessment: Option<String>,
+/// Rows of alarms, of the tags that carried them, and of their journal.
+#[async_trait]
+pub trait AlarmRows: Send {
+    /// Writes an alarm with its contributions and first journal lines; the number it was given.
+    async fn insert_alarm(&mut self, alarm: &Alarm, entries: &[JournalEntry]) -> Result<i64, StoreError>;
+
+    /// Writes what has become of an alarm, and the journal lines that say so; false where there is no such alarm.
+    async fn update_alarm(&mut self, alarm: &Alarm, entries: &[JournalEntry]) -> Result<bool, StoreError>;
+
+    /// One alarm.
+    async fn alarm(&mut self, id: i64) -> Result<Option<AlarmRow>, StoreError>;
+
+    /// Every alarm that is active or not acknowledged, oldest first.
+    async fn open_alarms(&mut self) -> Result<Vec<AlarmRow>, StoreError>;
+
+    /// At most `limit` alarms that meet the query, from its cursor on.
+    async fn alarms(&mut self, query: &AlarmQuery, limit: i64) -> Result<Vec<AlarmRow>, StoreError>;
+
+    /// The tags that carried an alarm, largest share first.
+    async fn contributions(&mut self, alarm: i64) -> Result<Vec<ContributionRow>, StoreError>;
+
+    /// An alarm's journal, oldest line first.
+    async fn journal(&mut self, alarm: i64) -> Result<Vec<JournalRow>, StoreError>;
+
+    /// The journal of an asset's alarms of one condition that were raised before the end of a span and not over before its
+    /// beginning, alarm by alarm.
+    async fn journal_lines(
+        &mut self,
+        asset: &AssetName,
+        condition: &Condition,
+        span: Span,
+    ) -> Result<Vec<JournalLine>, StoreError>;
+
+    /// Deletes the oldest alarms that are over and acknowledged since before a time, with their journal, `most` at a time; how
+    /// many.
+    async fn delete_old_alarms(&mut self, before_us: i64, most: i64) -> Result<i64, StoreError>;
+}
+
+/// An alarm as it is stored, not checked yet.
+#[derive(Debug)]
+pub struct AlarmRow {
+    /// Its number.
+    pub id: i64,
+    /// What it is about.
+    pub asset: String,
+    /// Which of the asset's conditions.
+    pub condition: String,
+    /// Its phase, as [`phase_columns`] says.
+    pub phase: String,
+    /// Since when, where the phase has a since.
+    pub phase_since_us: Option<i64>,
+    /// Whether somebody has seen it.
+    pub acknowledged: bool,
+    /// 1 to 1000.
+    pub severity: i64,
+    /// What it says.
+    pub message: String,
+    /// When it was raised; never changed.
+    pub raised_at_us: i64,
+    /// When it returned to normal.
+    pub cleared_at_us: Option<i64>,
+    /// When it was acknowledged.
+    pub acknowledged_at_us: Option<i64>,
+    /// By whom.
+    pub acknowledged_by: Option<String>,
+    /// `real` or `nuisance`, where somebody has said so.
+    pub assessment: Option<String>,
+}
+
+/// A tag that carried an alarm, as it is stored. A number is null where it was not finite.
+#[derive(Debug)]
+pub struct ContributionRow {
+    /// Its place.
+    pub position: i64,
+    /// Its name.
+    pub tag: String,
+    /// Its share.
+    pub share: Option<f64>,
+    /// The value it had.
+    pub value: Option<f64>,
+    /// The value the model expected.
+    pub expected: Option<f64>,
+    /// Its unit.
+    pub unit: String,
+    /// What its fault looks like, as a word.
+    pub class: Option<String>,
+    /// The same as a sentence.
+    pub finding: Option<String>,
+}
+
+/// A line of the journal, as it is stored.
+#[derive(Debug)]
+pub struct JournalRow {
+    /// Its number.
+    pub id: i64,
+    /// When.
+    pub time_us: i64,
+    /// What happened.
+    pub transition: String,
+    /// Who did it.
+    pub by: Option<String>,
+    /// What they said.
+    pub comment: Option<String>,
 }
 
 impl AlarmRow {
-    async fn alarm(self, conn: &mut SqliteConnection) -> Result<Alarm, StoreError> {
+    async fn alarm(self, conn: &mut dyn MainRows) -> Result<Alarm, StoreError> {
         let id = self.id;
         let broken = |reason: String| StoreError::broken("alarm", id, reason);
         let severity = u16::try_from(self.severity).ok().filter(|s| (1..=1000).contains(s));
@@ -52,7 +141,7 @@ impl AlarmRow {
 }
 
 /// A phase as it is stored: a word, and since when where it has a since.
-pub(super) fn phase_columns(phase: Phase) -> (&'static str, Option<i64>) {
+pub fn phase_columns(phase: Phase) -> (&'static str, Option<i64>) {
     match phase {
         Phase::Normal => ("normal", None),
         Phase::Rising(since) => ("rising", Some(since.as_micros())),
@@ -76,49 +165,25 @@ pub(crate) fn word<T: for<'de> Deserialize<'de>>(word: &str) -> Result<T, serde:
     T::deserialize(word.into_deserializer())
 }
 
-pub(super) async fn find(conn: &mut SqliteConnection, id: AlarmId) -> Result<Option<Alarm>, StoreError> {
-    let row = sqlx::query_as!(
-        AlarmRow,
-        r#"select id, asset, condition, phase, phase_since_us, acknowledged as "acknowledged: bool", severity, message,
-               raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by, assessment
-           from alarm where id = ?"#,
-        id.0
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    match row {
+pub(super) async fn find(conn: &mut dyn MainRows, id: AlarmId) -> Result<Option<Alarm>, StoreError> {
+    match conn.alarm(id.0).await? {
         Some(row) => row.alarm(conn).await.map(Some),
         None => Ok(None),
     }
 }
 
-pub(super) async fn open(conn: &mut SqliteConnection) -> Result<Vec<Alarm>, StoreError> {
-    let rows = sqlx::query_as!(
-        AlarmRow,
-        r#"select id as "id!", asset, condition, phase, phase_since_us, acknowledged as "acknowledged: bool", severity,
-               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by, assessment
-           from alarm where phase in ('active', 'falling') or acknowledged = 0
-           order by raised_at_us, id"#
-    )
-    .fetch_all(&mut *conn)
-    .await?;
+pub(super) async fn open(conn: &mut dyn MainRows) -> Result<Vec<Alarm>, StoreError> {
+    let rows = conn.open_alarms().await?;
     all(conn, rows).await
 }
 
 /// At most `limit` alarms that meet the query, from its cursor on.
-pub(super) async fn list(
-    conn: &mut SqliteConnection,
-    query: &AlarmQuery,
-    limit: i64,
-) -> Result<Vec<Alarm>, StoreError> {
-    let rows = match query.order {
-        AlarmOrder::NewestFirst => newest_first(&mut *conn, query, limit).await?,
-        AlarmOrder::OldestFirst => oldest_first(&mut *conn, query, limit).await?,
-    };
+pub(super) async fn list(conn: &mut dyn MainRows, query: &AlarmQuery, limit: i64) -> Result<Vec<Alarm>, StoreError> {
+    let rows = conn.alarms(query, limit).await?;
     all(conn, rows).await
 }
 
-async fn all(conn: &mut SqliteConnection, rows: Vec<AlarmRow>) -> Result<Vec<Alarm>, StoreError> {
+async fn all(conn: &mut dyn MainRows, rows: Vec<AlarmRow>) -> Result<Vec<Alarm>, StoreError> {
     let mut alarms = Vec::with_capacity(rows.len());
     for row in rows {
         alarms.push(row.alarm(&mut *conn).await?);
@@ -126,113 +191,8 @@ async fn all(conn: &mut SqliteConnection, rows: Vec<AlarmRow>) -> Result<Vec<Ala
     Ok(alarms)
 }
 
-/// The filters of a query as its statement takes them; null is no filter.
-struct Filters<'q> {
-    asset: Option<&'q str>,
-    tag: Option<&'q str>,
-    state: Option<&'static str>,
-    severity_min: Option<u16>,
-    from_us: i64,
-    to_us: i64,
-}
-
-impl<'q> Filters<'q> {
-    fn of(query: &'q AlarmQuery) -> Self {
-        Self {
-            asset: query.asset.as_deref(),
-            tag: query.tag.as_deref(),
-            state: query.state.map(AlarmFilter::as_str),
-            severity_min: query.severity_min,
-            from_us: query.from.map_or(i64::MIN, Timestamp::as_micros),
-            to_us: query.to.map_or(i64::MAX, Timestamp::as_micros),
-        }
-    }
-}
-
-async fn newest_first(
-    conn: &mut SqliteConnection,
-    query: &AlarmQuery,
-    limit: i64,
-) -> Result<Vec<AlarmRow>, StoreError> {
-    let f = Filters::of(query);
-    let after = query.cursor.unwrap_or(Cursor { raised_at_us: i64::MAX, id: i64::MAX });
-    let rows = sqlx::query_as!(
-        AlarmRow,
-        r#"select id as "id!", asset, condition, phase, phase_since_us, acknowledged as "acknowledged: bool", severity,
-               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by, assessment
-           from alarm
-           where (raised_at_us, id) < (?1, ?2) and raised_at_us >= ?3 and raised_at_us < ?4
-               and (?5 is null or asset = ?5)
-               and (?6 is null or condition = 'Tag:' || ?6
-                   or exists (select 1 from alarm_contribution where tag = ?6 and alarm_id = alarm.id))
-               and (?7 is null
-                   or (?7 = 'active' and phase in ('active', 'falling'))
-                   or (?7 = 'cleared' and phase not in ('active', 'falling'))
-                   or (?7 = 'open' and (phase in ('active', 'falling') or not acknowledged))
-                   or (?7 = 'unacknowledged' and not acknowledged))
-               and (?8 is null or severity >= ?8)
-           order by raised_at_us desc, id desc limit ?9"#,
-        after.raised_at_us,
-        after.id,
-        f.from_us,
-        f.to_us,
-        f.asset,
-        f.tag,
-        f.state,
-        f.severity_min,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
-}
-
-async fn oldest_first(
-    conn: &mut SqliteConnection,
-    query: &AlarmQuery,
-    limit: i64,
-) -> Result<Vec<AlarmRow>, StoreError> {
-    let f = Filters::of(query);
-    let after = query.cursor.unwrap_or(Cursor { raised_at_us: i64::MIN, id: i64::MIN });
-    let rows = sqlx::query_as!(
-        AlarmRow,
-        r#"select id as "id!", asset, condition, phase, phase_since_us, acknowledged as "acknowledged: bool", severity,
-               message, raised_at_us, cleared_at_us, acknowledged_at_us, acknowledged_by, assessment
-           from alarm
-           where (raised_at_us, id) > (?1, ?2) and raised_at_us >= ?3 and raised_at_us < ?4
-               and (?5 is null or asset = ?5)
-               and (?6 is null or condition = 'Tag:' || ?6
-                   or exists (select 1 from alarm_contribution where tag = ?6 and alarm_id = alarm.id))
-               and (?7 is null
-                   or (?7 = 'active' and phase in ('active', 'falling'))
-                   or (?7 = 'cleared' and phase not in ('active', 'falling'))
-                   or (?7 = 'open' and (phase in ('active', 'falling') or not acknowledged))
-                   or (?7 = 'unacknowledged' and not acknowledged))
-               and (?8 is null or severity >= ?8)
-           order by raised_at_us, id limit ?9"#,
-        after.raised_at_us,
-        after.id,
-        f.from_us,
-        f.to_us,
-        f.asset,
-        f.tag,
-        f.state,
-        f.severity_min,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
-}
-
-async fn contributions(conn: &mut SqliteConnection, id: i64) -> Result<Vec<Contribution>, StoreError> {
-    let rows = sqlx::query!(
-        "select position, tag, share, value, expected, unit, class, finding from alarm_contribution where alarm_id = ?
-         order by position",
-        id
-    )
-    .fetch_all(conn)
-    .await?;
+async fn contributions(conn: &mut dyn MainRows, id: i64) -> Result<Vec<Contribution>, StoreError> {
+    let rows = conn.contributions(id).await?;
     rows.into_iter()
         .map(|row| {
             let place = format!("{id}, {}", row.position);
@@ -256,13 +216,8 @@ pub(crate) fn finding(
     Ok(Some(TagFinding { tag: tag.clone(), class: word::<FaultClass>(&class)?, text }))
 }
 
-pub(super) async fn journal(conn: &mut SqliteConnection, alarm: AlarmId) -> Result<Vec<JournalEntry>, StoreError> {
-    let rows = sqlx::query!(
-        r#"select id as "id!", time_us, transition, by, comment from journal where alarm_id = ? order by id"#,
-        alarm.0
-    )
-    .fetch_all(conn)
-    .await?;
+pub(super) async fn journal(conn: &mut dyn MainRows, alarm: AlarmId) -> Result<Vec<JournalEntry>, StoreError> {
+    let rows = conn.journal(alarm.0).await?;
     rows.into_iter()
         .map(|row| {
             let transition =

@@ -17,11 +17,16 @@ pub struct AlarmSpan {
 }
 
 /// A line of the journal, and what stands with its alarm.
-struct Line {
-    alarm_id: i64,
-    time_us: i64,
-    transition: String,
-    assessment: Option<String>,
+#[derive(Debug)]
+pub struct JournalLine {
+    /// The alarm.
+    pub alarm_id: i64,
+    /// When.
+    pub time_us: i64,
+    /// What happened.
+    pub transition: String,
+    /// What stands with the alarm.
+    pub assessment: Option<String>,
 }
 
 impl Store {
@@ -37,20 +42,8 @@ impl Store {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<AlarmSpan>, StoreError> {
-        let (asset, condition) = (asset.as_str(), condition.to_string());
-        let (from_us, to_us) = (from.as_micros(), to.as_micros());
-        let lines = sqlx::query_as!(
-            Line,
-            r#"select alarm_id, time_us, transition, assessment from journal join alarm on alarm.id = alarm_id
-               where asset = ? and condition = ? and raised_at_us < ? and (cleared_at_us is null or cleared_at_us >= ?)
-               order by alarm_id, journal.id"#,
-            asset,
-            condition,
-            to_us,
-            from_us
-        )
-        .fetch_all(&mut *self.main_readers().acquire().await?)
-        .await?;
+        let span = (from.as_micros(), to.as_micros());
+        let lines = self.main_tables().snapshot().await?.rows().journal_lines(asset, condition, span).await?;
         let spans = lines.chunk_by(|a, b| a.alarm_id == b.alarm_id).map(of_alarm);
         let mut spans = spans.collect::<Result<Vec<_>, _>>()?.concat();
         spans.retain(|span| span.from < to && span.to.is_none_or(|end| end >= from));
@@ -60,8 +53,8 @@ impl Store {
 
 /// The spans of one alarm. What is said is said of all of them of which nothing is; that an alarm became worse unsays it of
 /// the span it did so in. What stands with the alarm is of the last one.
-fn of_alarm(lines: &[Line]) -> Result<Vec<AlarmSpan>, StoreError> {
-    let broken = |line: &Line, e: serde::de::value::Error| StoreError::broken("alarm", line.alarm_id, e);
+fn of_alarm(lines: &[JournalLine]) -> Result<Vec<AlarmSpan>, StoreError> {
+    let broken = |line: &JournalLine, e: serde::de::value::Error| StoreError::broken("alarm", line.alarm_id, e);
     let say = |spans: &mut [AlarmSpan], said| {
         let last = spans.len().saturating_sub(1);
         let unsaid = spans.iter_mut().enumerate().filter(|(ix, span)| *ix == last || span.said.is_none());

@@ -9,10 +9,10 @@ use super::{Checkup, Finding};
 use crate::{
     batch::part_of,
     block::BlockError,
-    blocks::{self, BlockKey},
+    blocks::{self, BlockKey, BlockRows},
     error::StoreError,
     rollup::{RollUp, columns, sample},
-    tail,
+    tail::{Batch, TailRows},
 };
 
 const FILE: &str = "andon.samples.db";
@@ -82,7 +82,7 @@ async fn all_blocks(
     loop {
         // One transaction, so that a block that is merged meanwhile is there as it was.
         let mut page = begin(conn, repair).await?;
-        let keys = blocks::oldest(&mut page, tag, (from, i64::MAX), PAGE).await?;
+        let keys = page.oldest_blocks(tag, (from, i64::MAX), PAGE).await?;
         let Some(last) = keys.last() else { return Ok(()) };
         from = last.first_us.saturating_add(1);
         for key in keys {
@@ -92,13 +92,13 @@ async fn all_blocks(
                 checkup.add(Finding { lost: false, ..about(name, key, reason) });
             }
             before = Some(key.last_us);
-            match blocks::open(&mut page, &name, key).await {
+            match blocks::open(&mut *page, (tag, &name), key).await {
                 Ok(samples) => {
                     checkup.samples += samples.len() as u64;
                     if !rolled_up(&mut page, tag, key, RollUp::of(&samples)).await? {
                         if repair {
-                            blocks::delete(&mut page, tag, key).await?;
-                            blocks::put(&mut page, tag, &samples).await?;
+                            page.delete_block(tag, key.first_us).await?;
+                            blocks::put(&mut *page, tag, &samples).await?;
                         }
                         let reason = "its roll-up is not that of its samples".to_owned();
                         checkup.add(Finding { lost: false, mended: repair, ..about(name, key, reason) });
@@ -159,18 +159,18 @@ async fn rolled_up(
 
 /// Moves a broken block out of the way; its bytes are kept.
 async fn put_aside(conn: &mut SqliteConnection, tag: i64, key: BlockKey) -> Result<(), StoreError> {
+    let data = conn.block_data(tag, key.first_us).await?;
     sqlx::query!(
-        "insert into broken_block (tag_id, first_us, last_us, count, data)
-         values (?1, ?2, ?3, ?4, coalesce((select data from block_data where id = ?5), x''))",
+        "insert into broken_block (tag_id, first_us, last_us, count, data) values (?, ?, ?, ?, ?)",
         tag,
         key.first_us,
         key.last_us,
         key.count,
-        key.data_id
+        data
     )
     .execute(&mut *conn)
     .await?;
-    blocks::delete(conn, tag, key).await
+    conn.delete_block(tag, key.first_us).await
 }
 
 /// Every batch of the tail; a broken one may be of any tag of its part.
@@ -184,7 +184,7 @@ async fn batches(
     loop {
         let mut page = begin(conn, repair).await?;
         let keys = sqlx::query!(
-            "select part, seq, count from tail where (part, seq) > (?, ?) order by part, seq limit ?",
+            "select part, seq, count, data from tail where (part, seq) > (?, ?) order by part, seq limit ?",
             part,
             seq,
             PAGE
@@ -195,12 +195,12 @@ async fn batches(
         (part, seq) = (last.part, last.seq);
         for key in keys {
             checkup.batches += 1;
-            let Some(error) = tail::fault(&mut page, key.part, key.seq).await? else {
+            let Some(error) = (Batch { seq: key.seq, data: key.data }).fault(key.part) else {
                 checkup.samples += key.count.unsigned_abs();
                 continue;
             };
             if repair {
-                tail::put_aside(&mut page, key.part, key.seq).await?;
+                page.put_batch_aside(key.part, key.seq).await?;
             }
             checkup.add(of_part(names, key.part, key.count, error, repair));
         }

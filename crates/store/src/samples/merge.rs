@@ -3,10 +3,10 @@
 use std::{iter::Peekable, vec};
 
 use andon_plant::{Sample, Timestamp};
-use sqlx::SqliteConnection;
 
 use crate::{
     blocks::{self, BlockKey},
+    engine::SeriesRows,
     error::StoreError,
     names::Label,
     rows::Span,
@@ -19,7 +19,7 @@ const LARGEST_PAGE: i64 = 512;
 
 /// A tag's samples in a span; `tail` is what of them is in the tail, oldest first.
 pub(super) async fn read(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     (tag, name): (i64, Label<'_>),
     span: Span,
     query: SeriesQuery,
@@ -30,9 +30,9 @@ pub(super) async fn read(
     let mut page = FIRST_PAGE;
     loop {
         let keys = if query.newest_first {
-            blocks::newest(&mut *conn, tag, begin, page).await?
+            conn.newest_blocks(tag, begin, page).await?
         } else {
-            blocks::oldest(&mut *conn, tag, begin, page).await?
+            conn.oldest_blocks(tag, begin, page).await?
         };
         let Some(last) = keys.last().copied() else { return Ok(merged.finish()) };
         for key in keys {
@@ -40,7 +40,7 @@ pub(super) async fn read(
             if merged.is_full() {
                 return Ok(merged.finish());
             }
-            merged.add(within(blocks::open(&mut *conn, name, key).await?, span));
+            merged.add(within(blocks::open(&mut *conn, (tag, name), key).await?, span));
         }
         if query.newest_first {
             begin.1 = last.first_us;

@@ -1,14 +1,11 @@
 //! Reading a long span as few points: each bucket's lowest, highest and first gap, mostly without opening a block.
 
 use andon_plant::Sample;
-use sqlx::SqliteConnection;
 
-use super::{
-    listed, merge,
-    rolled::{self, Whole},
-};
+use super::{listed, merge};
 use crate::{
-    blocks::{self, Rolled},
+    blocks::{self, Rolled, Whole},
+    engine::SeriesRows,
     error::StoreError,
     names::Label,
     rollup::Extremes,
@@ -25,7 +22,7 @@ const LONG_TAIL: usize = 131_072;
 
 /// A tag's samples in a span, oldest first, thinned to at most `max_points`.
 pub(super) async fn read(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     tag: (i64, Label<'_>),
     span: Span,
     max_points: usize,
@@ -35,7 +32,7 @@ pub(super) async fn read(
         return by_pages(conn, tag, span, max_points).await;
     }
     let begin = blocks::widened(&mut *conn, tag.0, span).await?;
-    let in_blocks = blocks::count(&mut *conn, tag.0, begin).await?;
+    let in_blocks = conn.count_in_blocks(tag.0, begin).await?;
     // The blocks at the ends may be partly outside, and the tail may replace what is in a block.
     let uncertain = tail.len() + 2 * BLOCK_MOST;
     if in_blocks.unsigned_abs() <= (max_points.saturating_add(uncertain)) as u64 {
@@ -48,13 +45,13 @@ pub(super) async fn read(
     let ends = tail.first().zip(tail.last()).map(|(first, last)| (first.time.as_micros(), last.time.as_micros()));
     let whole = Whole { tag: tag.0, span, buckets, tail: ends.unwrap_or((i64::MAX, i64::MIN)) };
     let mut trend = Trend::new(buckets, span, tail);
-    rolled::extremes(&mut *conn, whole).await?.into_iter().for_each(|sample| trend.keep(sample));
-    let mut others = rolled::others(&mut *conn, whole, begin.0).await?;
+    conn.block_extremes(whole).await?.into_iter().for_each(|sample| trend.keep(sample));
+    let mut others = conn.other_blocks(whole, begin.0).await?;
     // What is certain of all goes first: most of them need not be opened then.
     others.retain(|rolled| !trend.roll(rolled));
     for rolled in others {
         if !trend.settles(&rolled) {
-            trend.add(&merge::within(blocks::open(&mut *conn, tag.1, rolled.block).await?, span));
+            trend.add(&merge::within(blocks::open(&mut *conn, tag, rolled.block).await?, span));
         }
     }
     Ok(trend.points())
@@ -62,7 +59,7 @@ pub(super) async fn read(
 
 /// The same for a long tail: a page in memory at a time.
 async fn by_pages(
-    conn: &mut SqliteConnection,
+    conn: &mut dyn SeriesRows,
     tag: (i64, Label<'_>),
     (mut from, to): Span,
     max_points: usize,
@@ -84,7 +81,7 @@ async fn by_pages(
 }
 
 /// The times of the first and last sample in a span.
-async fn ends(conn: &mut SqliteConnection, tag: (i64, Label<'_>), span: Span) -> Result<[Option<i64>; 2], StoreError> {
+async fn ends(conn: &mut dyn SeriesRows, tag: (i64, Label<'_>), span: Span) -> Result<[Option<i64>; 2], StoreError> {
     let first = listed(&mut *conn, tag, span, oldest(1)).await?;
     let last = listed(conn, tag, span, SeriesQuery::newest(1)).await?;
     Ok([first, last].map(|one| one.first().map(|s| s.time.as_micros())))

@@ -46,6 +46,11 @@ impl Reserve {
         Self { path: main.with_extension("reserve"), bytes: RESERVE.min(keep_free / 2) }
     }
 
+    /// Of nothing, never there.
+    pub(crate) fn none() -> Self {
+        Self { path: PathBuf::new(), bytes: 0 }
+    }
+
     pub(crate) fn is_there(&self) -> bool {
         self.path.exists()
     }

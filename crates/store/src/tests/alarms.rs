@@ -212,6 +212,6 @@ async fn retention_drops_old_alarms_and_never_an_open_one() {
     for (n, id) in ids.into_iter().enumerate() {
         assert_eq!(store.alarm(id).await.unwrap().is_some(), n < 5, "{n}");
     }
-    assert_eq!(super::blocks::count_in(&folder, "andon.db", "select count(*) from journal").await, 5);
-    assert_eq!(super::blocks::count_in(&folder, "andon.db", "select count(*) from alarm_contribution").await, 5);
+    assert_eq!(count(&folder, "journal").await, 5);
+    assert_eq!(count(&folder, "alarm_contribution").await, 5);
 }

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use sqlx::Executor;
 
 use super::*;
-use crate::{BlockError, KeepSince, file::SAMPLES};
+use crate::{BlockError, KeepSince};
 
 const TAGS: [&str; 3] = ["Tag0", "Tag1", "Tag2"];
 
@@ -162,8 +161,8 @@ async fn enough_samples_are_sealed_by_themselves() {
     let append = Step::Append { tag: 0, start: 0, apart: 10, count: 200_000, value: 3 };
     take(&store, &mut model, &append).await;
     store.close().await;
-    assert!(count(&folder, "select count(*) from block").await >= 30);
-    assert!(count(&folder, "select coalesce(sum(count), 0) from tail").await < 60_000);
+    assert!(count(&folder, "block").await >= 30);
+    assert!(number(&folder, "tail", "coalesce(sum(count), 0)").await < 60_000);
     compare(&open(&folder).await, &model, (1_000, 900_000), 50).await;
 }
 
@@ -179,23 +178,10 @@ async fn a_slow_tag_is_sealed_once_it_spans_a_day() {
         }
     }
     store.close().await;
-    assert!(count(&folder, "select count(*) from sample").await < 64);
-    assert_eq!(count(&folder, "select count(*) from block").await, 1);
+    assert!(count(&folder, "sample").await < 64);
+    assert_eq!(count(&folder, "block").await, 1);
     let read = open(&folder).await.samples(&key("Tag0"), EVER.0, EVER.1, ALL).await.unwrap();
     assert_eq!(read.len(), 24 * 10);
-}
-
-pub(super) async fn count(folder: &TempDir, sql: &'static str) -> i64 {
-    count_in(folder, "andon.samples.db", sql).await
-}
-
-pub(super) async fn count_in(folder: &TempDir, file: &str, sql: &'static str) -> i64 {
-    use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
-    let options = SqliteConnectOptions::new().filename(folder.path().join(file));
-    let mut conn = options.connect().await.unwrap();
-    let count = sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
-    conn.close().await.unwrap();
-    count
 }
 
 #[tokio::test]
@@ -206,13 +192,7 @@ async fn a_broken_block_is_named_and_the_others_are_read() {
         store.append_samples((0..20_000).map(|s| sample(tag, at(s), s as f64)).collect()).await.unwrap();
     }
     store.seal().await.unwrap();
-    meddle(
-        &folder,
-        "andon.samples.db",
-        "update block_data set data = substr(data, 1, length(data) - 1) where id = (select data_id from block where tag_id = 1
-         and first_us <= 9000000000 order by first_us desc limit 1)",
-    )
-    .await;
+    break_data(&folder, "block", "tag_id = (select min(id) from tag) and first_us = 8192000000").await;
     let error = store.samples(&key("Tag0"), EVER.0, EVER.1, ALL).await.unwrap_err();
     let StoreError::BrokenBlock { tag, block, source: BlockError::Checksum } = &error else { panic!("{error}") };
     assert_eq!((tag.as_str(), *block), ("Mixer/Tag0", at(8192)));
@@ -232,60 +212,24 @@ async fn a_broken_block_is_named_and_the_others_are_read() {
 /// Every statement of a seal fails in its turn: what is read stays what it was.
 #[tokio::test]
 async fn a_seal_that_fails_half_way_changes_nothing() {
-    for trigger in [
-        "create trigger no before insert on block_data begin select raise(abort, 'no'); end",
-        "create trigger no before insert on block when new.tag_id = 2 begin select raise(abort, 'no'); end",
-        "create trigger no before delete on tail begin select raise(abort, 'no'); end",
-        "create trigger no before delete on sample begin select raise(abort, 'no'); end",
+    for (event, table, when) in [
+        ("insert", "block", ""),
+        ("insert", "block", "new.tag_id = 2"),
+        ("delete", "tail", ""),
+        ("delete", "sample", ""),
     ] {
         let folder = folder();
         let (store, mut model) = (open(&folder).await, Model::default());
         for (tag, count) in [(0, 30), (1, 500), (0, 400), (1, 20)] {
             take(&store, &mut model, &Step::Append { tag, start: 0, apart: 10, count, value: 5 }).await;
         }
-        meddle(&folder, "andon.samples.db", trigger).await;
+        refuse(&folder, event, table, when).await;
         store.seal().await.unwrap();
         compare(&store, &model, (50, 4_000), 7).await;
         store.close().await;
-        meddle(&folder, "andon.samples.db", "drop trigger no").await;
+        allow(&folder, table).await;
         let store = open(&folder).await;
         store.seal().await.unwrap();
         compare(&store, &model, (50, 4_000), 7).await;
     }
-}
-
-/// Makes a file from before there were blocks, with what `sql` says in it.
-pub(super) async fn old_file(folder: &TempDir, sql: &'static str) {
-    use sqlx::{Connection, SqliteConnection};
-    let path = folder.path().join("andon.samples.db");
-    let mut conn = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
-    let mut before_blocks = sqlx::migrate::Migrator::DEFAULT;
-    before_blocks.migrations = SAMPLES.migrations.iter().filter(|m| m.version < 3).cloned().collect();
-    before_blocks.run(&mut conn).await.unwrap();
-    conn.execute(sql).await.unwrap();
-    conn.close().await.unwrap();
-}
-
-/// A file from before there were blocks: its rows are read, and sealed once the store gets to it.
-#[tokio::test]
-async fn a_file_of_rows_is_read_and_sealed() {
-    let folder = folder();
-    old_file(
-        &folder,
-        "insert into asset values (1, 'Mixer'); insert into tag values (1, 1, 'Tag0');
-         insert into sample with recursive n (n) as (select 0 union all select n + 1 from n where n < 99999)
-             select 1, n * 1000000, n * 0.5, 0 from n",
-    )
-    .await;
-    let store = open(&folder).await;
-    let read = async |query| store.samples(&key("Tag0"), at(0), at(200_000), query).await.unwrap();
-    let all: Vec<Sample> = (0..100_000).map(|s| Sample::good(at(s), s as f64 * 0.5)).collect();
-    same(&read(ALL).await, all.iter().copied());
-    store.append_samples(vec![sample("Tag0", at(50), -1.0), sample("Tag0", at(100_000), 7.0)]).await.unwrap();
-    store.flush().await.unwrap();
-    store.seal().await.unwrap();
-    let sealed = read(ALL).await;
-    assert_eq!((sealed.len(), sealed[50].value, sealed[100_000].value), (100_001, -1.0, 7.0));
-    assert_eq!(count(&folder, "select count(*) from sample").await, 0);
-    assert!(count(&folder, "select count(*) from block").await > 15);
 }

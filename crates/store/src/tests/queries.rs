@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr, SqliteConnection};
 
-use crate::file::{MAIN, SAMPLES};
+use crate::sqlite::file::{MAIN, SAMPLES};
 
 /// A query that is missing there fails the build; one whose tables have changed since fails here.
 #[tokio::test]

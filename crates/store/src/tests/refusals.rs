@@ -35,7 +35,7 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_folder_that_is_missing_is_made() {
     let folder = folder();
-    let url = StoreUrl::at(folder.path().join("a/b/andon.db")).unwrap();
+    let url = SqliteUrl::at(folder.path().join("a/b/andon.db")).unwrap();
     Store::open(&url, &TaskTracker::new()).await.unwrap().close().await;
     assert!(url.main_path().exists() && url.samples_path().exists());
 }

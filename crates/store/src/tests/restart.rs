@@ -36,24 +36,6 @@ async fn everything_is_back_after_a_restart() {
     assert_eq!(store.get_state::<Vec<f64>>("Mixer/threshold").await.unwrap(), Some(vec![1.0, 2.0]));
 }
 
-/// A file from before pages were made smaller.
-#[tokio::test]
-async fn a_file_with_larger_pages_is_used_as_it_is() {
-    // The header's bytes 16 and 17, big-endian (<https://sqlite.org/fileformat.html#page_size>).
-    let page = |folder: &TempDir| std::fs::read(folder.path().join("andon.samples.db")).unwrap()[16..18].to_vec();
-    let (new, old) = (folder(), folder());
-    std::fs::write(old.path().join("andon.samples.db"), []).unwrap();
-    meddle(&old, "andon.samples.db", "create table andon_was_here (x)").await;
-    for (folder, bytes) in [(&new, [0x08, 0x00]), (&old, [0x10, 0x00])] {
-        let store = open(folder).await;
-        store.append_samples(vec![sample("Tag0", at(1), 1.5)]).await.unwrap();
-        store.seal().await.unwrap();
-        store.close().await;
-        assert_eq!(page(folder), bytes);
-        assert_eq!(open(folder).await.latest_sample(&key("Tag0")).await.unwrap(), Some(Sample::good(at(1), 1.5)));
-    }
-}
-
 #[tokio::test]
 async fn an_empty_store_answers_with_nothing() {
     let folder = folder();

@@ -5,7 +5,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::Histories;
 
-async fn walked(histories: &Histories, tags: &[&str], (from, to): (Timestamp, Timestamp)) -> Vec<(usize, Sample)> {
+pub(super) async fn walked(
+    histories: &Histories,
+    tags: &[&str],
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<(usize, Sample)> {
     let mut walk = histories.walk(tags.iter().map(|t| key(t)).collect(), from, to);
     let mut all = Vec::new();
     while let Some(piece) = walk.next().await.unwrap() {
@@ -53,7 +57,7 @@ proptest! {
             prop_assert_eq!(&walked(&histories, &tags, span).await, &expected);
             // The smallest pages there are.
             let mut walk = histories.walk(tags.iter().map(|t| key(t)).collect(), span.0, span.1);
-            walk.page = 7;
+            walk = walk.in_pages(7);
             let mut all = Vec::new();
             while let Some(piece) = walk.next().await.unwrap() {
                 prop_assert!(piece.len() <= 3 * 7);
@@ -61,7 +65,7 @@ proptest! {
             }
             prop_assert_eq!(&all, &expected);
             // A second process reads the same.
-            histories = Histories::open(&url(&folder)).await.unwrap();
+            histories = super::histories(&folder).await;
             prop_assert_eq!(&walked(&histories, &tags, span).await, &expected);
             histories.close().await;
             store.close().await;
@@ -77,7 +81,7 @@ async fn what_is_appended_behind_the_walk_is_not_seen_and_what_lies_before_it_is
     store.append_samples((0..5_000).map(|s| sample("Tag0", at(s), 0.0)).collect()).await.unwrap();
     store.flush().await.unwrap();
     let mut walk = store.histories().walk(vec![key("Tag0")], EVER.0, EVER.1);
-    walk.page = 1_000;
+    walk = walk.in_pages(1_000);
     assert_eq!(walk.next().await.unwrap().unwrap().len(), 1_000);
     let late = [sample("Tag0", Timestamp::from_micros(500), 1.0), sample("Tag0", at(6_000), 1.0)];
     store.append_samples(late.to_vec()).await.unwrap();
@@ -87,19 +91,4 @@ async fn what_is_appended_behind_the_walk_is_not_seen_and_what_lies_before_it_is
         rest.extend(piece.into_iter().map(|(_, s)| s.time));
     }
     assert_eq!(rest, (1_000..5_000).chain([6_000]).map(at).collect::<Vec<_>>());
-}
-
-#[tokio::test]
-async fn a_closed_store_is_read_and_one_that_is_not_there_is_named() {
-    let folder = folder();
-    let missing = Histories::open(&url(&folder)).await.unwrap_err();
-    assert!(missing.to_string().contains("andon.samples.db"), "{missing}");
-    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
-    let store = open(&folder).await;
-    store.append_samples(vec![sample("Tag0", at(1), 1.0)]).await.unwrap();
-    store.close().await;
-    let histories = Histories::open(&url(&folder)).await.unwrap();
-    assert_eq!(walked(&histories, &["Tag0", "Tag9"], EVER).await, [(0, Sample::good(at(1), 1.0))]);
-    assert_eq!(histories.span(&asset()).await.unwrap(), Some((at(1), at(1))));
-    assert_eq!(histories.sample_at(&key("Tag0"), at(5)).await.unwrap(), Some(Sample::good(at(1), 1.0)));
 }

@@ -2,13 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
-use sqlx::{Connection, SqliteConnection};
-
 use super::{
     Job, Write,
     task::{Task, connected},
 };
-use crate::{error::StoreError, shedding::Shed};
+use crate::{
+    engine::{Connection, Trouble},
+    error::StoreError,
+    space::Shed,
+};
 
 /// Tries in which room is made before a change is waited with.
 const AT_ONCE: u64 = 8;
@@ -18,32 +20,6 @@ const SHED_EVERY: u64 = 100;
 const PATIENCE: u64 = 10;
 /// Tries for an alarm on a full disk, about five seconds.
 const ALARM_PATIENCE: u64 = 50;
-
-/// SQLite's codes for a lock that another connection holds, a disk that fails, and one that is full.
-const BUSY: i32 = 5;
-const LOCKED: i32 = 6;
-const FAILS: i32 = 10;
-const FULL: i32 = 13;
-
-/// What may pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
-    Busy,
-    Failing,
-    Full,
-}
-
-impl Trouble {
-    /// None for an error that waiting is no remedy for.
-    pub(super) fn of(error: &StoreError) -> Option<Self> {
-        match error.sqlite_code()? {
-            BUSY | LOCKED => Some(Self::Busy),
-            FAILS => Some(Self::Failing),
-            FULL => Some(Self::Full),
-            _ => None,
-        }
-    }
-}
 
 impl<W: Write> Task<W> {
     /// Makes room where there is none; whether that is worth another try at once.
@@ -69,7 +45,7 @@ impl<W: Write> Task<W> {
                 Ok(shed) => shed.rows() > 0,
                 Err(_) => self.space.reserve.release(),
             },
-            1 => self.space.reserve.release() && self.checkpoint().await.is_ok(),
+            1 => self.space.reserve.release() && self.checkpoint(false).await.is_ok(),
             _ => self.give_back().await,
         }
     }
@@ -98,9 +74,9 @@ impl<W: Write> Task<W> {
     }
 
     async fn try_shed(&mut self) -> Result<Shed, StoreError> {
-        let mut transaction = self.connection().await?.begin_with("begin immediate").await?;
-        let shed = W::shed(&mut transaction).await?;
-        transaction.commit().await?;
+        let conn = self.connection().await?;
+        let shed = W::shed(conn.begin().await?).await?;
+        conn.commit().await?;
         Ok(shed)
     }
 
@@ -114,34 +90,31 @@ impl<W: Write> Task<W> {
     }
 
     async fn try_give_back(&mut self) -> Result<(), StoreError> {
-        let mut transaction = self.connection().await?.begin_with("begin immediate").await?;
-        W::give_back(&mut transaction).await?;
-        transaction.commit().await?;
+        let conn = self.connection().await?;
+        W::give_back(conn.begin().await?).await?;
+        conn.commit().await?;
         // The log takes room as well, which others need more.
-        let file = self.file;
-        file.empty_log(self.connection().await?).await
+        conn.checkpoint(true).await
     }
 
-    /// Writes the log into the file, so that it begins anew and the file is as short as its last page.
-    pub(super) async fn checkpoint(&mut self) -> Result<(), StoreError> {
-        // Not a checked query: SQLite can't describe a pragma.
-        sqlx::query("pragma wal_checkpoint(passive)").execute(self.connection().await?).await?;
-        Ok(())
+    /// Writes the log into the database, so that it begins anew and a file is as short as its last page.
+    pub(super) async fn checkpoint(&mut self, whole: bool) -> Result<(), StoreError> {
+        self.connection().await?.checkpoint(whole).await
     }
 
-    async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        connected(&mut self.conn, self.file, &self.path, self.pages).await
+    async fn connection(&mut self) -> Result<&mut dyn Connection<W::Rows>, StoreError> {
+        connected(&mut self.conn, &*self.database).await
     }
 
     /// Gives up what the disk did not take: whoever waits is told, the rest is counted and said once.
     pub(super) fn give_up(&mut self, batch: Vec<Job<W>>, reason: &str) {
         for job in batch {
-            let error = StoreError::Disk { path: self.path.clone(), reason: reason.to_owned() };
+            let error = self.database.disk_error(reason);
             let Some(done) = job.done else {
                 let rows = job.write.rows() as u64;
                 self.counters.given_up.fetch_add(rows, Ordering::Relaxed);
                 if self.given_up == 0 {
-                    tracing::error!(file = self.file.name, %error, "Rows can't be stored and are lost, the oldest first.");
+                    tracing::error!(database = self.database.name(), %error, "Rows can't be stored and are lost, the oldest first.");
                 }
                 self.given_up += rows;
                 self.failed.get_or_insert(error);
@@ -155,7 +128,7 @@ impl<W: Write> Task<W> {
     pub(super) fn stored_again(&mut self) {
         if self.given_up > 0 {
             tracing::warn!(
-                file = self.file.name,
+                database = self.database.name(),
                 rows = self.given_up,
                 "Rows are stored again; those before are lost."
             );

@@ -1,16 +1,18 @@
 //! The task behind a writer's queue: batches, transactions, and chores in between.
 
 use std::{
-    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use sqlx::{Connection, SqliteConnection};
 use tokio::sync::mpsc;
 
-use super::{Command, Counters, Job, Write, room::Trouble};
-use crate::{error::StoreError, file::DatabaseFile, space::Space};
+use super::{Command, Counters, Job, Write};
+use crate::{
+    engine::{Connection, Database},
+    error::StoreError,
+    space::Space,
+};
 
 /// Rows in one transaction, so that none takes much longer than a fifth of a second.
 const BATCH_ROWS: usize = 20_000;
@@ -19,15 +21,10 @@ const RETRY: Duration = Duration::from_millis(100);
 const SAY_EVERY: u64 = 100;
 
 pub(super) struct Task<W: Write> {
-    pub(super) file: &'static DatabaseFile,
-    pub(super) path: PathBuf,
+    pub(super) database: Arc<dyn Database<W::Rows>>,
     pub(super) space: Arc<Space>,
-    /// Pages that the file may have.
-    pub(super) pages: Option<u32>,
     /// None after a failure: a fresh connection has no half-open transaction.
-    pub(super) conn: Option<SqliteConnection>,
-    /// Open as long as the task is: see [`DatabaseFile::anchor`].
-    pub(super) anchor: Option<SqliteConnection>,
+    pub(super) conn: Option<Box<dyn Connection<W::Rows>>>,
     pub(super) memory: W::Memory,
     pub(super) commands: mpsc::Receiver<Command<W>>,
     pub(super) counters: Arc<Counters>,
@@ -73,14 +70,10 @@ impl<W: Write> Task<W> {
                 None => break,
             }
         }
-        // The writer leaves last: it can empty the log.
-        if let Some(anchor) = self.anchor.take() {
-            anchor.close().await.ok();
-        }
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.close().await
         {
-            tracing::warn!(file = self.file.name, %error, "The database was not closed cleanly; nothing is lost.");
+            tracing::warn!(database = self.database.name(), %error, "The database was not closed cleanly; nothing is lost.");
         }
         for done in closers {
             done.send(()).ok();
@@ -144,7 +137,7 @@ impl<W: Write> Task<W> {
                     self.counters.rows.fetch_add(rows as u64, Ordering::Relaxed);
                     self.counters.transactions.fetch_add(1, Ordering::Relaxed);
                     self.stored_again();
-                    if batch.iter().any(|job| job.write.shrinks()) && self.checkpoint().await.is_err() {
+                    if batch.iter().any(|job| job.write.shrinks()) && self.checkpoint(false).await.is_err() {
                         self.conn = None;
                     }
                     return Ok(answers);
@@ -155,13 +148,13 @@ impl<W: Write> Task<W> {
             // that failed, nothing is known of what was written: all of it is written anew.
             self.memory = W::Memory::default();
             self.conn = None;
-            let Some(trouble) = Trouble::of(&error) else { return Err(error) };
+            let Some(trouble) = self.database.trouble(&error) else { return Err(error) };
             if !self.makes_room(trouble, tries, batch).await {
                 if self.is_pointless(trouble, tries, batch) {
-                    return Err(StoreError::Disk { path: self.path.clone(), reason: error.to_string() });
+                    return Err(self.database.disk_error(&error.to_string()));
                 }
                 if tries % SAY_EVERY == 0 {
-                    tracing::warn!(file = self.file.name, %error, tries, "The database is held up; writes wait.");
+                    tracing::warn!(database = self.database.name(), %error, tries, "The database is held up; writes wait.");
                 }
                 tokio::time::sleep(RETRY).await;
             }
@@ -171,15 +164,14 @@ impl<W: Write> Task<W> {
     }
 
     async fn attempt(&mut self, batch: &[Job<W>]) -> Result<Vec<i64>, StoreError> {
-        let conn = connected(&mut self.conn, self.file, &self.path, self.pages).await?;
-        // The write lock is taken at once: a lock asked for half-way could fail in a way that can't be waited for.
-        let mut transaction = conn.begin_with("begin immediate").await?;
+        let conn = connected(&mut self.conn, &*self.database).await?;
+        let rows = conn.begin().await?;
         let mut answers = Vec::with_capacity(batch.len());
         for job in batch {
-            answers.push(job.write.apply(&mut transaction, &mut self.memory).await?);
+            answers.push(job.write.apply(rows, &mut self.memory).await?);
         }
-        W::settle(&mut transaction, &mut self.memory).await?;
-        transaction.commit().await?;
+        W::settle(rows, &mut self.memory).await?;
+        conn.commit().await?;
         Ok(answers)
     }
 
@@ -187,15 +179,14 @@ impl<W: Write> Task<W> {
     async fn tidy(&mut self) -> bool {
         let (Some(chore), Some(conn)) = (W::chore(&self.memory), &mut self.conn) else { return false };
         let done = async {
-            let mut transaction = conn.begin_with("begin immediate").await?;
-            let done = W::perform(chore, &mut transaction, &self.memory).await?;
-            transaction.commit().await?;
+            let done = W::perform(chore, conn.begin().await?, &self.memory).await?;
+            conn.commit().await?;
             Ok(done)
         };
         let done = done.await;
         if let Err(error) = &done {
             self.conn = None;
-            if Trouble::of(error).is_some() {
+            if self.database.trouble(error).is_some() {
                 self.counters.retries.fetch_add(1, Ordering::Relaxed);
                 W::postpone(&mut self.memory);
                 return false;
@@ -214,7 +205,7 @@ impl<W: Write> Task<W> {
             None => {
                 let rows = job.write.rows();
                 self.counters.refused.fetch_add(rows as u64, Ordering::Relaxed);
-                tracing::error!(file = self.file.name, rows, %error, "Rows were refused by the database and are lost.");
+                tracing::error!(database = self.database.name(), rows, %error, "Rows were refused by the database and are lost.");
                 self.failed.get_or_insert(error);
             }
         }
@@ -230,14 +221,12 @@ fn answer<W>(batch: Vec<Job<W>>, answers: Vec<i64>) {
 }
 
 /// The writer's connection, a fresh one after a failure.
-pub(super) async fn connected<'c>(
-    conn: &'c mut Option<SqliteConnection>,
-    file: &DatabaseFile,
-    path: &Path,
-    pages: Option<u32>,
-) -> Result<&'c mut SqliteConnection, StoreError> {
+pub(super) async fn connected<'c, R: ?Sized>(
+    conn: &'c mut Option<Box<dyn Connection<R>>>,
+    database: &dyn Database<R>,
+) -> Result<&'c mut dyn Connection<R>, StoreError> {
     match conn {
-        Some(conn) => Ok(conn),
-        none => Ok(none.insert(file.writer(path, pages).await?)),
+        Some(conn) => Ok(&mut **conn),
+        none => Ok(&mut **none.insert(database.connect().await?)),
     }
 }

@@ -73,7 +73,7 @@ mod tests {
     use std::path::Path;
 
     use andon_plant::{Sample, TagSample};
-    use andon_store::StoreUrl;
+    use andon_store::SqliteUrl;
     use tokio_util::task::TaskTracker;
 
     use super::*;
@@ -88,7 +88,7 @@ mod tests {
             [[asset.tag]]\nname = \"Flow\"\nsource = \"p\"\nnode = \"ns=1;s=Flow\"\n";
         let (config, _) = Config::parse(text, "andon.toml", Path::new("")).unwrap();
         let (asset, folder) = (config.assets[0].clone(), tempfile::tempdir().unwrap());
-        let store = Store::open(&StoreUrl::at(folder.path().join("andon.db")).unwrap(), &TaskTracker::new()).await;
+        let store = Store::open(&SqliteUrl::at(folder.path().join("andon.db")).unwrap(), &TaskTracker::new()).await;
         let store = store.unwrap();
         let key = keys(&asset).next().unwrap();
         for end in ends.iter().map(|days| (days * DAY as f64) as i64) {
