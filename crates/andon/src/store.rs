@@ -1,0 +1,41 @@
+//! Which engine a store's URL means.
+
+use andon_store::{Histories, KeepFree, SqliteUrl, Store, StoreError, StoreUrl};
+use tokio_util::task::TaskTracker;
+
+/// Opens a store, and makes or updates its files or tables; its writers run until it is closed.
+///
+/// # Errors
+/// If it can't be opened.
+pub async fn open(url: &StoreUrl, keep_free: KeepFree) -> Result<Store, StoreError> {
+    let tasks = TaskTracker::new();
+    match url {
+        StoreUrl::Sqlite(url) => Store::open_keeping(url, keep_free, &tasks).await,
+        StoreUrl::Postgres(url) => andon_postgres::open(url, &tasks).await,
+    }
+}
+
+/// Opens the samples of a store for reading alone.
+///
+/// # Errors
+/// If there is none, or it can't be opened.
+pub async fn open_histories(url: &StoreUrl) -> Result<Histories, StoreError> {
+    match url {
+        StoreUrl::Sqlite(url) => Histories::open(url).await,
+        StoreUrl::Postgres(url) => andon_postgres::open_histories(url).await,
+    }
+}
+
+/// The files of a store, for what only files need.
+///
+/// # Errors
+/// If the store is a server's: the server has programs of its own for that.
+pub fn files(url: StoreUrl) -> anyhow::Result<SqliteUrl> {
+    match url {
+        StoreUrl::Sqlite(url) => Ok(url),
+        StoreUrl::Postgres(url) => anyhow::bail!(
+            "the store is {url}, and this is for a store in files; use the server's own programs, such as pg_dump, pg_restore, \
+             pg_amcheck and vacuumdb"
+        ),
+    }
+}

@@ -1,0 +1,159 @@
+//! The connections to the server.
+
+use std::time::Duration;
+
+use andon_store::{
+    StoreError,
+    engine::{Connection, Database, Holds, Trouble},
+};
+use async_trait::async_trait;
+use sqlx::{
+    ConnectOptions, Connection as _, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::session::Session;
+
+const READERS: u32 = 4;
+/// How long a snapshot waits for a connection of the pool.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two tries to learn what has become of a transaction.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Errors that pass by themselves, by class or code
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): no connection; rolled back because of another
+/// transaction; no resources, such as a full disk; the administrator's intervention; a failing disk; a lock; a standby that is
+/// not the primary yet; and a key that another process took, which is read anew.
+const PASSING: [&str; 9] = ["08", "40", "53", "57", "58", "55P03", "55006", "25006", "23505"];
+
+/// One half of the store's database: its readers, and how its writer connects.
+pub(crate) struct PostgresDatabase {
+    name: &'static str,
+    options: PgConnectOptions,
+    readers: PgPool,
+}
+
+impl PostgresDatabase {
+    /// Connects when it is needed.
+    pub(crate) fn new(name: &'static str, options: PgConnectOptions) -> Self {
+        let pool = PgPoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
+        Self { name, readers: pool.connect_lazy_with(options.clone()), options }
+    }
+}
+
+#[async_trait]
+impl<R: ?Sized + 'static> Database<R> for PostgresDatabase
+where
+    Session: Holds<R>,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Connection<R>>, StoreError> {
+        let session = Session::writing(self.options.connect().await?);
+        Ok(Box::new(Writing { options: self.options.clone(), session }))
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Holds<R>>, StoreError> {
+        let transaction = self.readers.begin_with("begin isolation level repeatable read read only").await?;
+        Ok(Box::new(Session::reading(transaction)))
+    }
+
+    fn trouble(&self, error: &StoreError) -> Option<Trouble> {
+        let StoreError::Database(error) = error else { return None };
+        passes(error).then_some(Trouble::Busy)
+    }
+
+    fn disk_error(&self, reason: &str) -> StoreError {
+        StoreError::Server { url: self.name.to_owned(), reason: reason.to_owned() }
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+    }
+}
+
+/// Whether waiting is a remedy.
+fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| PASSING.iter().any(|passing| code.starts_with(passing)))
+        }
+        _ => false,
+    }
+}
+
+struct Writing {
+    options: PgConnectOptions,
+    session: Session,
+}
+
+// Not checked queries: what controls transactions can't be prepared, and `pg_xact_status` takes a type sqlx has not.
+#[async_trait]
+impl<R: ?Sized + 'static> Connection<R> for Writing
+where
+    Session: Holds<R>,
+{
+    async fn begin(&mut self) -> Result<&mut R, StoreError> {
+        sqlx::raw_sql("begin isolation level serializable").execute(self.session.conn()).await?;
+        Ok(self.session.rows())
+    }
+
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        let number: String =
+            sqlx::query_scalar("select pg_current_xact_id()::text").fetch_one(self.session.conn()).await?;
+        match sqlx::raw_sql("commit").execute(self.session.conn()).await {
+            Ok(_) => Ok(()),
+            // The server has said no.
+            Err(error @ sqlx::Error::Database(_)) if !is_gone(&error) => Err(error.into()),
+            // It has said nothing: an alarm that is written once more would be there twice.
+            Err(error) if self.was_committed(&number).await? => {
+                tracing::info!(%error, "The connection was lost in a commit, which the database has made.");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), StoreError> {
+        if let Some(conn) = self.session.into_writer() {
+            conn.close().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the connection is no more.
+fn is_gone(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    code.is_some_and(|code| code.starts_with("57") || code.starts_with("08"))
+}
+
+impl Writing {
+    /// What has become of a transaction, asked over a fresh connection until the server says.
+    async fn was_committed(&mut self, number: &str) -> Result<bool, StoreError> {
+        loop {
+            match self.status(number).await {
+                Ok(Some(status)) if status == "in progress" => {}
+                Ok(status) => return Ok(status.as_deref() == Some("committed")),
+                Err(error) if passes(&error) => tracing::warn!(%error, "What became of a commit is not known yet."),
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn status(&mut self, number: &str) -> Result<Option<String>, sqlx::Error> {
+        let mut conn = self.options.connect().await?;
+        let status =
+            sqlx::query_scalar("select pg_xact_status($1::xid8)").bind(number.to_owned()).fetch_one(&mut conn).await?;
+        self.session = Session::writing(conn);
+        Ok(status)
+    }
+}

@@ -1,0 +1,89 @@
+//! Opening a store whose engine is PostgreSQL.
+
+use std::{collections::BTreeSet, str::FromStr, sync::Arc};
+
+use andon_store::{Histories, PostgresUrl, Space, Store, StoreError, engine::Engine};
+use sqlx::{ConnectOptions, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
+use tokio_util::task::TaskTracker;
+
+use crate::database::PostgresDatabase;
+
+static TABLES: Migrator = sqlx::migrate!("../../migrations/postgres");
+/// The first version that says what has become of a transaction (`pg_xact_status`, with 64-bit numbers).
+const OLDEST: u32 = 130_000;
+
+/// Opens the store at `url` and makes or updates its tables; its two writers run in `tasks`.
+///
+/// # Errors
+/// If the server can't be reached or refuses, is older than PostgreSQL 13, or the tables are of a newer version.
+pub async fn open(url: &PostgresUrl, tasks: &TaskTracker) -> Result<Store, StoreError> {
+    let options = options(url)?;
+    let mut conn = connect(url, &options).await?;
+    inspect(url, &mut conn).await?;
+    TABLES.run(&mut conn).await.map_err(|e| refused(url, format!("its tables can't be brought up to date: {e}")))?;
+    conn.close().await?;
+    Store::start(engine(&options), url.to_string(), Arc::new(Space::elsewhere()), tasks).await
+}
+
+/// Opens the samples of the store at `url` for reading alone.
+///
+/// # Errors
+/// As for [`open`]; also if there are no tables yet, or they are of an older version.
+pub async fn open_histories(url: &PostgresUrl) -> Result<Histories, StoreError> {
+    let options = options(url)?;
+    let mut conn = connect(url, &options).await?;
+    let applied = inspect(url, &mut conn).await?;
+    conn.close().await?;
+    if TABLES.iter().any(|migration| !applied.contains(&migration.version)) {
+        let reason = "it has no tables of this version yet; start `andon run` once, which makes them";
+        return Err(refused(url, reason.to_owned()));
+    }
+    Ok(Histories::of(engine(&options).series))
+}
+
+fn engine(options: &PgConnectOptions) -> Engine {
+    Engine {
+        main: Arc::new(PostgresDatabase::new("main", options.clone())),
+        series: Arc::new(PostgresDatabase::new("samples", options.clone())),
+    }
+}
+
+fn options(url: &PostgresUrl) -> Result<PgConnectOptions, StoreError> {
+    // What the parser says may have the password in it.
+    let options = PgConnectOptions::from_str(url.secret())
+        .map_err(|_| refused(url, "it is not a URL that libpq would take".to_owned()))?;
+    let name = options.get_application_name().unwrap_or("andon").to_owned();
+    Ok(options.application_name(&name).disable_statement_logging())
+}
+
+async fn connect(url: &PostgresUrl, options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    let conn = options.connect().await.map_err(|e| refused(url, e.to_string()))?;
+    match conn.server_version_num() {
+        Some(version) if version < OLDEST => {
+            Err(refused(url, format!("it is PostgreSQL {}; 13 or newer is needed", version / 10_000)))
+        }
+        _ => Ok(conn),
+    }
+}
+
+/// The migrations that the tables have had; refuses those of a newer version, and changes nothing.
+async fn inspect(url: &PostgresUrl, conn: &mut PgConnection) -> Result<BTreeSet<i64>, StoreError> {
+    // These two are not checked queries: the table is sqlx's own and not there in a new database.
+    let there: bool =
+        sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(&mut *conn).await?;
+    if !there {
+        return Ok(BTreeSet::new());
+    }
+    let applied: Vec<i64> = sqlx::query_scalar("select version from _sqlx_migrations").fetch_all(conn).await?;
+    match applied.iter().find(|version| !TABLES.version_exists(**version)) {
+        Some(migration) => Err(refused(
+            url,
+            format!("its tables are of a newer version (migration {migration} is not known here); start that version"),
+        )),
+        None => Ok(applied.into_iter().collect()),
+    }
+}
+
+fn refused(url: &PostgresUrl, reason: String) -> StoreError {
+    StoreError::Server { url: url.to_string(), reason }
+}
