@@ -45,13 +45,18 @@ with_nextest() {
   local log=$scratch/nextest filter=()
   shared_is_there || filter=(-E 'not binary(shared)')
   cargo nextest run --workspace --no-fail-fast --color never "${filter[@]}" 2>&1 | tee "$log"
+  local status=${PIPESTATUS[0]}
   grep -E '^ *Summary ' "$log" >"$log.summary" || { count 0 1; return; }
   local failures=$(($(figure "$log.summary" failed) + $(figure "$log.summary" 'timed out')))
+  # Where the server for the tests can't be started no test runs, and none has failed.
+  [ "$failures" != 0 ] || [ "$status" = 0 ] || failures=1
   count "$(figure "$log.summary" passed)" "$failures" "$(figure "$log.summary" skipped)"
 }
 
 with_cargo_test() {
-  local log=$scratch/cargo-test targets=(--lib --bins) file name left_out=0
+  local log=$scratch/cargo-test targets=(--lib --bins) file name left_out=0 server
+  # nextest starts it by itself, as .config/nextest.toml says.
+  if server=$(scripts/postgres.sh $$); then export "${server?}"; else count 0 1; fi
   for file in crates/*/tests/*.rs; do
     name=$(basename "$file" .rs)
     if [ "$name" = shared ] && ! shared_is_there; then left_out=$(tests_of_shared); else targets+=(--test "$name"); fi
