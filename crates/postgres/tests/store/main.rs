@@ -13,6 +13,7 @@ mod fixtures;
 #[path = "../../../store/src/tests/histories.rs"]
 mod histories;
 mod partitions;
+mod queries;
 #[path = "../../../store/src/tests/restart.rs"]
 mod restart;
 #[path = "../../../store/src/tests/sealing.rs"]
