@@ -3,15 +3,17 @@
 use andon_store::{Histories, KeepFree, SqliteUrl, Store, StoreError, StoreUrl};
 use tokio_util::task::TaskTracker;
 
-/// Opens a store, and makes or updates its files or tables; its writers run until it is closed.
+/// Opens a store, and makes or updates its files or tables; its writers run until it is closed. `member` is the name under which
+/// this process shares it with others.
 ///
 /// # Errors
 /// If it can't be opened.
-pub async fn open(url: &StoreUrl, keep_free: KeepFree) -> Result<Store, StoreError> {
+pub async fn open(url: &StoreUrl, keep_free: KeepFree, member: Option<&str>) -> Result<Store, StoreError> {
     let tasks = TaskTracker::new();
-    match url {
-        StoreUrl::Sqlite(url) => Store::open_keeping(url, keep_free, &tasks).await,
-        StoreUrl::Postgres(url) => andon_postgres::open(url, &tasks).await,
+    match (url, member) {
+        (StoreUrl::Sqlite(url), _) => Store::open_keeping(url, keep_free, &tasks).await,
+        (StoreUrl::Postgres(url), None) => andon_postgres::open(url, &tasks).await,
+        (StoreUrl::Postgres(url), Some(name)) => andon_postgres::open_member(url, name, &tasks).await,
     }
 }
 

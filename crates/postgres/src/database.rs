@@ -17,6 +17,8 @@ use crate::session::Session;
 const READERS: u32 = 4;
 /// How long a snapshot waits for a connection of the pool.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a transaction that writes may wait for its own process.
+const STANDSTILL: &str = "4s";
 /// Between two tries to learn what has become of a transaction.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -31,13 +33,15 @@ pub(crate) struct PostgresDatabase {
     name: &'static str,
     options: PgConnectOptions,
     readers: PgPool,
+    /// The name under which this process shares the database; none where it does not.
+    member: Option<String>,
 }
 
 impl PostgresDatabase {
     /// Connects when it is needed.
-    pub(crate) fn new(name: &'static str, options: PgConnectOptions) -> Self {
+    pub(crate) fn new(name: &'static str, options: PgConnectOptions, member: Option<&str>) -> Self {
         let pool = PgPoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
-        Self { name, readers: pool.connect_lazy_with(options.clone()), options }
+        Self { name, readers: pool.connect_lazy_with(options.clone()), options, member: member.map(str::to_owned) }
     }
 }
 
@@ -55,8 +59,10 @@ where
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection<R>>, StoreError> {
-        let session = Session::writing(self.options.connect().await?);
-        Ok(Box::new(Writing { options: self.options.clone(), session }))
+        // A process that stands still in a transaction must not hold up the one that takes over from it.
+        let options = self.options.clone().options([("idle_in_transaction_session_timeout", STANDSTILL)]);
+        let session = Session::writing(options.connect().await?);
+        Ok(Box::new(Writing { options, session, member: self.member.clone() }))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Holds<R>>, StoreError> {
@@ -79,7 +85,7 @@ where
 }
 
 /// Whether waiting is a remedy.
-fn passes(error: &sqlx::Error) -> bool {
+pub(crate) fn passes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => true,
         sqlx::Error::Database(error) => {
@@ -92,6 +98,7 @@ fn passes(error: &sqlx::Error) -> bool {
 struct Writing {
     options: PgConnectOptions,
     session: Session,
+    member: Option<String>,
 }
 
 // Not checked queries: what controls transactions can't be prepared, and `pg_xact_status` takes a type sqlx has not.
@@ -102,6 +109,11 @@ where
 {
     async fn begin(&mut self) -> Result<&mut R, StoreError> {
         sqlx::raw_sql("begin isolation level serializable").execute(self.session.conn()).await?;
+        if let Some(name) = &self.member {
+            // Held until the end of the transaction: whoever takes over waits for it.
+            let member = sqlx::query_scalar!("select 1 from node where name = $1 for key share", name);
+            member.fetch_optional(self.session.conn()).await?.ok_or(StoreError::Fenced)?;
+        }
         Ok(self.session.rows())
     }
 

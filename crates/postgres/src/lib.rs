@@ -7,6 +7,7 @@
 //! * `open`: connecting, and bringing the tables up to date.
 //! * `database`: the connections, their transactions, and which errors pass by themselves.
 //! * `session`: a connection as the rows' traits see it. `partitions`: of tables that are kept by time.
+//! * [`sharing`]: which process monitors which assets.
 //! * `names`, `samples`, `tail`, `blocks`, `scores`, `expected`, `alarms`, `models`, `state`: the rows of a table family each.
 //!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew.
@@ -22,10 +23,12 @@ mod partitions;
 mod samples;
 mod scores;
 mod session;
+pub mod sharing;
 mod state;
 mod tail;
 
-pub use open::{open, open_histories};
+pub use open::{open, open_histories, open_member};
+pub use sharing::{Member, Share};
 
 /// A number as it is stored: null where it is not finite, as in SQLite.
 fn finite(value: f64) -> Option<f64> {

@@ -17,12 +17,39 @@ const OLDEST: u32 = 130_000;
 /// # Errors
 /// If the server can't be reached or refuses, is older than PostgreSQL 13, or the tables are of a newer version.
 pub async fn open(url: &PostgresUrl, tasks: &TaskTracker) -> Result<Store, StoreError> {
+    let options = prepared(url).await?;
+    start(url, &options, None, tasks).await
+}
+
+/// The same for a process that shares the assets with others under this name ([`Member`](crate::Member)): once another has taken it
+/// for dead, every change to alarms, models and state is refused with [`StoreError::Fenced`].
+///
+/// # Errors
+/// As for [`open`].
+pub async fn open_member(url: &PostgresUrl, name: &str, tasks: &TaskTracker) -> Result<Store, StoreError> {
+    start(url, &options(url)?, Some(name), tasks).await
+}
+
+async fn start(
+    url: &PostgresUrl,
+    options: &PgConnectOptions,
+    member: Option<&str>,
+    tasks: &TaskTracker,
+) -> Result<Store, StoreError> {
+    Store::start(engine(options, member), url.to_string(), Arc::new(Space::elsewhere()), tasks).await
+}
+
+/// How to connect to the server at `url`, whose tables are up to date then.
+pub(crate) async fn prepared(url: &PostgresUrl) -> Result<PgConnectOptions, StoreError> {
     let options = options(url)?;
     let mut conn = connect(url, &options).await?;
     inspect(url, &mut conn).await?;
-    TABLES.run(&mut conn).await.map_err(|e| refused(url, format!("its tables can't be brought up to date: {e}")))?;
+    TABLES
+        .run_direct(None, &mut conn, false)
+        .await
+        .map_err(|e| refused(url, format!("its tables can't be brought up to date: {e}")))?;
     conn.close().await?;
-    Store::start(engine(&options), url.to_string(), Arc::new(Space::elsewhere()), tasks).await
+    Ok(options)
 }
 
 /// Opens the samples of the store at `url` for reading alone.
@@ -38,13 +65,14 @@ pub async fn open_histories(url: &PostgresUrl) -> Result<Histories, StoreError> 
         let reason = "it has no tables of this version yet; start `andon run` once, which makes them";
         return Err(refused(url, reason.to_owned()));
     }
-    Ok(Histories::of(engine(&options).series))
+    Ok(Histories::of(engine(&options, None).series))
 }
 
-fn engine(options: &PgConnectOptions) -> Engine {
+fn engine(options: &PgConnectOptions, member: Option<&str>) -> Engine {
     Engine {
-        main: Arc::new(PostgresDatabase::new("main", options.clone())),
-        series: Arc::new(PostgresDatabase::new("samples", options.clone())),
+        main: Arc::new(PostgresDatabase::new("main", options.clone(), member)),
+        // Histories are merged, whoever writes them.
+        series: Arc::new(PostgresDatabase::new("samples", options.clone(), None)),
     }
 }
 

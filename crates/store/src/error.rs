@@ -77,6 +77,9 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// Another process has taken this one for dead, and its assets over.
+    #[error("another andon has taken over: this one was not heard of for too long")]
+    Fenced,
     /// The database refused a statement.
     #[error("the database failed: {0}")]
     Database(sqlx::Error),

@@ -59,7 +59,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }
         samples += contents.samples;
     }
-    let opened = crate::store::open(&config.store.url, config.store.keep_free).await?;
+    let opened = crate::store::open(&config.store.url, config.store.keep_free, None).await?;
     let stored = stored(&opened, &args, &wanted, samples).await;
     opened.close().await;
     say(&args, &stored?);

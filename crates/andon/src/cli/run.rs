@@ -1,9 +1,11 @@
 //! `andon run`: monitor a real plant.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, fs::File, path::PathBuf, sync::Arc};
 
-use andon_plant::SystemClock;
+use andon_plant::{AssetName, SystemClock};
 use andon_simulator::PlantHandle;
+use andon_store::{Store, StoreUrl};
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::warn;
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
     config::Config,
     lifecycle::Lifecycle,
     pipeline::start::{Pipeline, start},
+    sharing::{Sharing, Turn},
     telemetry,
 };
 
@@ -28,36 +31,104 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let (config, warnings) = Config::load(&args.config)?;
     warn(warnings);
-    serve(config, None, &Lifecycle::default()).await
+    let life = Lifecycle::default();
+    match config.store.url.clone() {
+        StoreUrl::Sqlite(_) => serve(config, None, &life).await,
+        StoreUrl::Postgres(url) => share(config, Sharing::of(url), &life).await,
+    }
 }
 
 /// Runs the whole loop until it is asked to stop, and stops it cleanly.
 pub(super) async fn serve(config: Config, plant: Option<Arc<PlantHandle>>, life: &Lifecycle) -> anyhow::Result<()> {
-    let metrics = telemetry::metrics()?;
-    let listen: SocketAddr = config.http.listen;
-    let started = start(config, Arc::new(SystemClock), life).await;
-    let served = match started {
-        Ok(Pipeline { hub, ua, lock }) => {
-            let store = hub.store.clone();
-            api::serve(listen, hub, plant, metrics, life).await.map(|address| (address, ua, store, lock))
-        }
-        Err(e) => Err(e),
-    };
-    let (address, ua, store, _lock) = match served {
-        Ok(served) => served,
-        Err(e) => {
-            life.stop().await;
-            return Err(e);
-        }
-    };
-    println!("dashboard  http://{address}/");
-    println!("REST       http://{address}/api/v1   (OpenAPI: http://{address}/api/openapi.json)");
-    println!("OPC UA     {}", ua.endpoint());
-    println!("ready; stop with Ctrl-C");
+    let running = Running::start(config, None, plant, telemetry::metrics()?, life.clone()).await?;
     life.stopped().await;
-    life.stop().await;
-    if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
-        tracing::error!("the store did not close in {CLOSING:?}: rows that were waiting for the disk are lost");
-    }
+    running.stop().await;
     Ok(())
+}
+
+/// Runs the loop for the assets that this process owns, and anew when those change.
+async fn share(config: Config, sharing: Sharing, life: &Lifecycle) -> anyhow::Result<()> {
+    let metrics = telemetry::metrics()?;
+    let all: BTreeSet<AssetName> = config.assets.iter().map(|asset| asset.name.clone()).collect();
+    let mut sharing = sharing.join(&config, all).await?;
+    loop {
+        let (member, assets) = sharing.mine();
+        let started =
+            Running::start(config.only(&assets), Some(&member), None, metrics.clone(), Lifecycle::default()).await;
+        let running = match started {
+            Ok(running) => running,
+            Err(e) => {
+                sharing.leave().await;
+                return Err(e);
+            }
+        };
+        let next = tokio::select! {
+            () = life.stopped() => None,
+            turn = sharing.turns() => Some(turn),
+        };
+        // What waits in a store that did not close must not be written once others own the assets.
+        anyhow::ensure!(running.stop().await, "the store did not close in time; start again");
+        match next {
+            None => break,
+            Some(Turn::Changed) => sharing.settle().await,
+            Some(Turn::Lost) => {
+                tokio::select! {
+                    () = life.stopped() => break,
+                    () = sharing.join_again() => {}
+                }
+            }
+        }
+    }
+    sharing.leave().await;
+    life.stop().await;
+    Ok(())
+}
+
+/// A pipeline and its servers.
+struct Running {
+    store: Store,
+    life: Lifecycle,
+    /// Held as long as it runs.
+    _lock: File,
+}
+
+impl Running {
+    async fn start(
+        config: Config,
+        member: Option<&str>,
+        plant: Option<Arc<PlantHandle>>,
+        metrics: PrometheusHandle,
+        life: Lifecycle,
+    ) -> anyhow::Result<Self> {
+        let listen = config.http.listen;
+        let served = match start(config, member, Arc::new(SystemClock), &life).await {
+            Ok(Pipeline { hub, ua, lock }) => {
+                let store = hub.store.clone();
+                api::serve(listen, hub, plant, metrics, &life).await.map(|address| (address, ua, store, lock))
+            }
+            Err(e) => Err(e),
+        };
+        let (address, ua, store, lock) = match served {
+            Ok(served) => served,
+            Err(e) => {
+                life.stop().await;
+                return Err(e);
+            }
+        };
+        println!("dashboard  http://{address}/");
+        println!("REST       http://{address}/api/v1   (OpenAPI: http://{address}/api/openapi.json)");
+        println!("OPC UA     {}", ua.endpoint());
+        println!("ready; stop with Ctrl-C");
+        Ok(Self { store, life, _lock: lock })
+    }
+
+    /// Stops it; whether the store could write what was waiting.
+    async fn stop(self) -> bool {
+        self.life.stop().await;
+        let closed = tokio::time::timeout(CLOSING, self.store.close()).await.is_ok();
+        if !closed {
+            tracing::error!("the store did not close in {CLOSING:?}: rows that were waiting for it are lost");
+        }
+        closed
+    }
 }

@@ -29,10 +29,12 @@ mod value;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use andon_plant::AssetName;
 use toml::de::DeTable;
 
 pub use asset::AssetConfig;
@@ -89,6 +91,14 @@ impl Config {
     /// Every fault of the text.
     pub fn parse(text: &str, file: &str, folder: &Path) -> Result<(Self, Vec<Warning>), ConfigErrors> {
         parse(text, file, |s| Self::read(s, folder))
+    }
+
+    /// The same for some of the assets and the sources they are read from.
+    pub fn only(&self, assets: &BTreeSet<AssetName>) -> Self {
+        let assets: Vec<_> = self.assets.iter().filter(|a| assets.contains(&a.name)).cloned().collect();
+        let is_read = |s: &SourceConfig| assets.iter().any(|a| a.tags.iter().any(|t| t.source == s.name));
+        let sources = self.sources.iter().filter(|s| is_read(s)).cloned().collect();
+        Self { sources, assets, ..self.clone() }
     }
 
     /// The folder of the database, where certificates are kept too; that of the configuration file where the database is a

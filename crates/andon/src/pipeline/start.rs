@@ -48,15 +48,20 @@ pub struct Pipeline {
     pub lock: File,
 }
 
-/// Starts everything under `lifecycle`.
+/// Starts everything under `lifecycle`. `member` is the name under which this process shares the store with others.
 ///
 /// # Errors
 /// If the store can't be opened, a configured model is not one or is not for its asset, or an address is taken.
-pub async fn start(config: Config, clock: Arc<dyn Clock>, lifecycle: &Lifecycle) -> anyhow::Result<Pipeline> {
+pub async fn start(
+    config: Config,
+    member: Option<&str>,
+    clock: Arc<dyn Clock>,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<Pipeline> {
     let config = Arc::new(config);
     check_given_models(&config)?;
     let lock = lock(&config.data_dir())?;
-    let store = store::open(&config.store.url, config.store.keep_free).await?;
+    let store = store::open(&config.store.url, config.store.keep_free, member).await?;
     let (training, requests) = Training::new(clock.now());
     let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
     let (instruction_sender, instructions) = mpsc::channel(instructions::QUEUE);

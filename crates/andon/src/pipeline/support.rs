@@ -56,7 +56,8 @@ pub(super) async fn bench() -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let config = Arc::new(config(&folder, ""));
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_000)));
-    let (lifecycle, store) = (Lifecycle::default(), store::open(&config.store.url, KeepFree::default()).await.unwrap());
+    let (lifecycle, store) =
+        (Lifecycle::default(), store::open(&config.store.url, KeepFree::default(), None).await.unwrap());
     let (alarm_sender, alarms) = mpsc::channel(16);
     let (instruction_sender, instructions) = mpsc::channel(16);
     let hub = Hub {

@@ -19,6 +19,7 @@ mod restart;
 #[path = "../../../store/src/tests/sealing.rs"]
 mod sealing;
 mod server;
+mod sharing;
 #[path = "../../../store/src/tests/walk.rs"]
 mod walk;
 #[path = "../../../store/src/tests/writing.rs"]
@@ -81,9 +82,13 @@ async fn try_open(url: &str, tasks: &TaskTracker) -> Result<Store, StoreError> {
     andon_postgres::open(&url, tasks).await
 }
 
-async fn histories(schema: &Schema) -> Histories {
+fn postgres(schema: &Schema) -> andon_store::PostgresUrl {
     let StoreUrl::Postgres(url) = schema.url().parse().unwrap() else { panic!("no server") };
-    andon_postgres::open_histories(&url).await.unwrap()
+    url
+}
+
+async fn histories(schema: &Schema) -> Histories {
+    andon_postgres::open_histories(&postgres(schema)).await.unwrap()
 }
 
 /// Changes a table behind the store's back.
