@@ -26,7 +26,8 @@ histories: ## What a history costs beside other stores, as Markdown. DATA=FOLDER
 detection: ## How well the models detect, as Markdown. DATA=FOLDER; ARGS="--only var multiscale" for a part.
 	@scripts/detection.sh $(ARGS)
 
-drill: ## The engine's tests under valgrind, and the store on a disk that fails and loses its power 200 times.
+drill: ## The engine under valgrind; the store on a disk that fails 200 times; two andon on one PostgreSQL, killed 50 times.
 	@scripts/valgrind.sh
 	@cargo build -p andon-store --examples
 	@ANDON_DRILL_ROUNDS=$${ANDON_DRILL_ROUNDS:-200} cargo test -p andon-store --test drill -- --nocapture
+	@ANDON_DRILL_KILLS=$${ANDON_DRILL_KILLS:-50} scripts/sharing.sh

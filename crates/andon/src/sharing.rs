@@ -5,7 +5,10 @@
 //! more. A process that can't renew its place stops monitoring before another takes over; only where it is alone it goes on, so
 //! that a restart of the server stops nothing.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use andon_plant::{AssetName, Clock, SystemClock};
 use andon_postgres::{Member, Share, sharing::EXPIRY};
@@ -40,6 +43,34 @@ pub struct Shared {
     orders: mpsc::Sender<Order>,
 }
 
+/// A pipeline's place among others on one store; the default is alone.
+#[derive(Debug, Clone, Default)]
+pub struct Membership {
+    /// The name under which it writes.
+    pub name: Option<String>,
+    /// What others monitor.
+    pub elsewhere: Elsewhere,
+}
+
+/// Which assets others monitor, and where. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere(Option<watch::Receiver<Standing>>);
+
+impl Elsewhere {
+    /// Whether this process shares its store with others.
+    pub fn is_shared(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Who monitors each asset that others monitor.
+    pub fn owners(&self) -> BTreeMap<AssetName, String> {
+        match self.0.as_ref().map(|standing| standing.borrow().clone()) {
+            Some(Standing::Owner(share)) => share.elsewhere,
+            Some(Standing::Lost) | None => BTreeMap::new(),
+        }
+    }
+}
+
 /// Why a turn ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
@@ -49,9 +80,11 @@ pub enum Turn {
     Lost,
 }
 
+/// How a process stands among those that share its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Standing {
     Owner(Share),
+    /// Others own its assets, or could.
     Lost,
 }
 
@@ -80,9 +113,14 @@ impl Sharing {
 }
 
 impl Shared {
-    /// The name under which this process is known, and the assets that it monitors.
-    pub fn mine(&self) -> (String, BTreeSet<AssetName>) {
-        (self.name.clone(), self.mine.clone())
+    /// The assets that this process monitors.
+    pub fn mine(&self) -> &BTreeSet<AssetName> {
+        &self.mine
+    }
+
+    /// What a pipeline has to know of it.
+    pub fn member(&self) -> Membership {
+        Membership { name: Some(self.name.clone()), elsewhere: Elsewhere(Some(self.standing.clone())) }
     }
 
     /// Waits until the assets to monitor are others than [`mine`](Self::mine).
@@ -253,7 +291,7 @@ mod tests {
     #[test]
     fn what_is_more_than_a_fair_share_is_for_others() {
         let held: BTreeSet<_> = ["A", "B", "C"].iter().map(|name| AssetName::new(name).unwrap()).collect();
-        let share = |fair| Standing::Owner(Share { held: held.clone(), fair, nodes: 2 });
+        let share = |fair| Standing::Owner(Share { held: held.clone(), fair, ..Share::default() });
         assert_eq!(wanted(&share(2)).unwrap().iter().map(|a| a.as_str()).collect::<Vec<_>>(), ["A", "B"]);
         assert_eq!(wanted(&share(5)), Some(held.clone()));
         assert_eq!(wanted(&Standing::Lost), None);

@@ -3,7 +3,10 @@
 //! A process is a row of `node`, which it renews every second. Whoever finds one that was not renewed for [`EXPIRY`] deletes it,
 //! and takes over its assets. Time is the server's, so that no two clocks are compared.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use andon_plant::AssetName;
 use andon_store::{PostgresUrl, StoreError};
@@ -35,6 +38,8 @@ pub struct Share {
     pub fair: usize,
     /// How many processes there are, itself included.
     pub nodes: usize,
+    /// Who owns the assets that others own.
+    pub elsewhere: BTreeMap<AssetName, String>,
 }
 
 impl Member {
@@ -152,27 +157,32 @@ async fn renew(conn: &mut PgConnection, name: &str, assets: &BTreeSet<AssetName>
     let nodes = sqlx::query_scalar!(r#"select count(*) as "count!" from node"#).fetch_one(&mut *transaction).await?;
     let nodes = usize::try_from(nodes).unwrap_or(1).max(1);
     let fair = assets.len().div_ceil(nodes);
-    let mut held =
-        sqlx::query_scalar!("select asset from lease where node = $1", name).fetch_all(&mut *transaction).await?;
-    let room = i64::try_from(fair.saturating_sub(held.len())).unwrap_or(0);
-    held.extend(
-        sqlx::query_scalar!(
-            "insert into lease (asset, node)
-             select asset, $2 from unnest($1::text[]) as asset where asset not in (select asset from lease) limit $3
-             returning asset",
-            &names(assets),
-            name,
-            room
-        )
-        .fetch_all(&mut *transaction)
-        .await?,
-    );
+    let held = sqlx::query_scalar!(r#"select count(*) as "count!" from lease where node = $1"#, name)
+        .fetch_one(&mut *transaction)
+        .await?;
+    sqlx::query!(
+        "insert into lease (asset, node)
+         select asset, $2 from unnest($1::text[]) as asset where asset not in (select asset from lease) limit $3",
+        &names(assets),
+        name,
+        (fair as i64 - held).max(0)
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let owners = sqlx::query!("select asset, node from lease").fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
     for name in dead {
         tracing::warn!(%name, "Another andon has not been heard of: its assets are taken over.");
     }
-    let held = assets.iter().filter(|asset| held.iter().any(|held| held == asset.as_str())).cloned().collect();
-    Ok(Share { held, fair, nodes })
+    let mut share = Share { fair, nodes, ..Share::default() };
+    for asset in assets {
+        match owners.iter().find(|owner| owner.asset == asset.as_str()) {
+            Some(owner) if owner.node == name => drop(share.held.insert(asset.clone())),
+            Some(owner) => drop(share.elsewhere.insert(asset.clone(), owner.node.clone())),
+            None => {}
+        }
+    }
+    Ok(share)
 }
 
 fn names(assets: &BTreeSet<AssetName>) -> Vec<String> {

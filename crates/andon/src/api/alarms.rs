@@ -136,6 +136,7 @@ pub(super) struct Acknowledge {
 #[utoipa::path(post, path = "/alarms/{id}/acknowledge", tag = "alarms", params(("id" = i64, Path)),
     request_body = Acknowledge,
     responses((status = 200, description = "The alarm"), (status = 404, body = Problem),
+        (status = 421, description = "Another process on the same store monitors its asset", body = Problem),
         (status = 422, description = "A key is not what it should be", body = Problem)))]
 pub(super) async fn acknowledge(
     State(api): State<Api>,

@@ -34,6 +34,7 @@ fn assessment(word: &str) -> Result<Assessment, Problem> {
 /// after all takes back what was learned of it.
 #[utoipa::path(post, path = "/alarms/{id}/assessment", tag = "alarms", params(("id" = i64, Path)), request_body = Assess,
     responses((status = 200, description = "The alarm"), (status = 400, body = Problem), (status = 404, body = Problem),
+        (status = 421, description = "Another process on the same store monitors its asset", body = Problem),
         (status = 422, description = "A key is not what it should be", body = Problem)))]
 pub(super) async fn assess(
     State(api): State<Api>,

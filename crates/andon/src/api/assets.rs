@@ -98,7 +98,10 @@ impl AssetItem {
 }
 
 pub(super) fn card(api: &Api, asset: &str) -> Result<AssetCard, Problem> {
-    api.hub.board.asset(asset).ok_or_else(|| Problem::not_found(format!("there is no asset `{asset}`")))
+    api.hub.board.asset(asset).ok_or_else(|| match api.hub.elsewhere.owners().get(asset) {
+        Some(owner) => Problem::misdirected(format!("{asset} is monitored by {owner}: ask there")),
+        None => Problem::not_found(format!("there is no asset `{asset}`")),
+    })
 }
 
 /// All assets.

@@ -44,6 +44,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
     }
 
+    /// Another process on the same store is to be asked.
+    pub(super) fn misdirected(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "Misdirected", detail)
+    }
+
     pub(super) fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
         Self { status: status.as_u16(), title, detail: detail.into() }
     }
@@ -70,6 +75,7 @@ impl From<AlarmError> for Problem {
     fn from(e: AlarmError) -> Self {
         match e {
             AlarmError::NotFound(_) => Self::not_found(e.to_string()),
+            AlarmError::Elsewhere { .. } => Self::misdirected(e.to_string()),
             AlarmError::Stopping => Self::unavailable(e.to_string()),
             AlarmError::Store(e) => e.into(),
         }

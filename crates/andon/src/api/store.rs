@@ -8,7 +8,7 @@ use super::Api;
 
 /// How large the store is, how much room it has, and what it had to delete before its time.
 #[utoipa::path(get, path = "/store", tag = "system", responses((status = 200,
-    description = "`{state, free_bytes, keep_free_bytes, full_in_s, main_bytes, samples_bytes, shed_samples, lost_rows, ...}`; `state` is `enough`, `low` or `shedding`, null where the disk was not looked at yet")))]
+    description = "`{state, free_bytes, keep_free_bytes, full_in_s, main_bytes, samples_bytes, shed_samples, lost_rows, ...}`; `state` is `enough`, `low` or `shedding`, null where the disk was not looked at yet or is a server's; `elsewhere` has the assets that other processes on the same store monitor, and their names")))]
 pub(super) async fn one(State(api): State<Api>) -> Json<Value> {
     let (stats, space) = (api.hub.store.stats(), api.hub.store.space_report());
     Json(json!({
@@ -25,6 +25,7 @@ pub(super) async fn one(State(api): State<Api>) -> Json<Value> {
         "shed_samples": stats.shed_samples,
         "shed_scores": stats.shed_scores,
         "lost_rows": lost_rows(&api.hub.store),
+        "elsewhere": api.hub.elsewhere.owners(),
     }))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     lifecycle::Lifecycle,
     pipeline::start::{Pipeline, start},
-    sharing::{Sharing, Turn},
+    sharing::{Membership, Sharing, Turn},
     telemetry,
 };
 
@@ -40,7 +40,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Runs the whole loop until it is asked to stop, and stops it cleanly.
 pub(super) async fn serve(config: Config, plant: Option<Arc<PlantHandle>>, life: &Lifecycle) -> anyhow::Result<()> {
-    let running = Running::start(config, None, plant, telemetry::metrics()?, life.clone()).await?;
+    let running = Running::start(config, Membership::default(), plant, telemetry::metrics()?, life.clone()).await?;
     life.stopped().await;
     running.stop().await;
     Ok(())
@@ -52,9 +52,8 @@ async fn share(config: Config, sharing: Sharing, life: &Lifecycle) -> anyhow::Re
     let all: BTreeSet<AssetName> = config.assets.iter().map(|asset| asset.name.clone()).collect();
     let mut sharing = sharing.join(&config, all).await?;
     loop {
-        let (member, assets) = sharing.mine();
-        let started =
-            Running::start(config.only(&assets), Some(&member), None, metrics.clone(), Lifecycle::default()).await;
+        let part = config.only(sharing.mine());
+        let started = Running::start(part, sharing.member(), None, metrics.clone(), Lifecycle::default()).await;
         let running = match started {
             Ok(running) => running,
             Err(e) => {
@@ -95,7 +94,7 @@ struct Running {
 impl Running {
     async fn start(
         config: Config,
-        member: Option<&str>,
+        member: Membership,
         plant: Option<Arc<PlantHandle>>,
         metrics: PrometheusHandle,
         life: Lifecycle,

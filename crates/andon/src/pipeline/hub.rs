@@ -14,7 +14,7 @@ use super::{
     maintenance::Maintenance,
     training::Training,
 };
-use crate::config::Config;
+use crate::{config::Config, sharing::Elsewhere};
 
 /// Commands that wait for the alarm task; when it is full a caller waits.
 pub(super) const ALARM_QUEUE: usize = 256;
@@ -32,6 +32,8 @@ pub struct Hub {
     pub live: LiveFeed,
     /// Histories, alarms and models.
     pub store: Store,
+    /// What others monitor that share the store.
+    pub elsewhere: Elsewhere,
     /// Trainings.
     pub training: Training,
     /// Batches that were stored but not judged because the detector was too slow.
@@ -46,6 +48,14 @@ pub enum AlarmError {
     /// There is no such alarm.
     #[error("there is no alarm {}", .0.0)]
     NotFound(AlarmId),
+    /// Another process monitors its asset.
+    #[error("{asset} is monitored by {owner}: ask there")]
+    Elsewhere {
+        /// The asset.
+        asset: AssetName,
+        /// The other process.
+        owner: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -69,6 +79,14 @@ pub enum InstructionError {
 }
 
 impl Hub {
+    /// Who else monitors an asset; none where it is monitored here, or nobody shares the store.
+    pub fn owner_elsewhere(&self, asset: &AssetName) -> Option<String> {
+        if !self.elsewhere.is_shared() || self.config.assets.iter().any(|a| a.name == *asset) {
+            return None;
+        }
+        Some(self.elsewhere.owners().remove(asset).unwrap_or_else(|| "nobody yet".to_owned()))
+    }
+
     /// The present of an asset, whose plant's clock may be ahead of ours.
     pub fn present(&self, asset: &AssetName) -> Timestamp {
         let now = self.clock.now();

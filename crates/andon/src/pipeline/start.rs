@@ -32,6 +32,7 @@ use super::{
 use crate::{
     config::{AssetConfig, Config},
     lifecycle::Lifecycle,
+    sharing::Membership,
     store,
 };
 
@@ -48,20 +49,20 @@ pub struct Pipeline {
     pub lock: File,
 }
 
-/// Starts everything under `lifecycle`. `member` is the name under which this process shares the store with others.
+/// Starts everything under `lifecycle`. `member` is its place among others on one store.
 ///
 /// # Errors
 /// If the store can't be opened, a configured model is not one or is not for its asset, or an address is taken.
 pub async fn start(
     config: Config,
-    member: Option<&str>,
+    member: Membership,
     clock: Arc<dyn Clock>,
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<Pipeline> {
     let config = Arc::new(config);
     check_given_models(&config)?;
     let lock = lock(&config.data_dir())?;
-    let store = store::open(&config.store.url, config.store.keep_free, member).await?;
+    let store = store::open(&config.store.url, config.store.keep_free, member.name.as_deref()).await?;
     let (training, requests) = Training::new(clock.now());
     let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
     let (instruction_sender, instructions) = mpsc::channel(instructions::QUEUE);
@@ -71,6 +72,7 @@ pub async fn start(
         board: Arc::new(Board::new(&config.assets, &config.sources)),
         live: LiveFeed::default(),
         store: store.clone(),
+        elsewhere: member.elsewhere,
         training,
         alarms: alarm_sender,
         instructions: instruction_sender,
@@ -78,7 +80,10 @@ pub async fn start(
         config: config.clone(),
     };
     let ua = start_server(&hub, lifecycle).await?;
-    let alarms = Alarms::restored(hub.clone(), ua.clone(), store.open_alarms().await?);
+    let mut open = store.open_alarms().await?;
+    // Those of others' assets are theirs.
+    open.retain(|alarm| !hub.elsewhere.is_shared() || config.assets.iter().any(|asset| asset.name == alarm.asset));
+    let alarms = Alarms::restored(hub.clone(), ua.clone(), open);
     lifecycle.spawn(alarms.run(alarm_messages));
     lifecycle.spawn(publish::run(hub.clone(), ua.clone(), outputs, lifecycle.token()));
     for asset in &config.assets {

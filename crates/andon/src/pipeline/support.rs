@@ -19,7 +19,7 @@ use super::{
     start::start_server,
     training::Training,
 };
-use crate::{config::Config, lifecycle::Lifecycle, store};
+use crate::{config::Config, lifecycle::Lifecycle, sharing::Elsewhere, store};
 
 /// What a test of the pipeline works with.
 pub(super) struct Bench {
@@ -65,6 +65,7 @@ pub(super) async fn bench() -> Bench {
         config,
         clock: clock.clone(),
         live: LiveFeed::default(),
+        elsewhere: Elsewhere::default(),
         store,
         training: Training::new(Timestamp::default()).0,
         unjudged: Arc::default(),

@@ -63,9 +63,14 @@ impl Alarms {
         })
     }
 
+    /// An alarm that is over. One of an asset that another process monitors may be open there, which must not be written over.
     async fn stored(&self, id: AlarmId) -> Result<Alarm, AlarmError> {
         let found = self.hub.store.alarm(id).await?;
-        found.map(|(alarm, _)| alarm).ok_or(AlarmError::NotFound(id))
+        let alarm = found.map(|(alarm, _)| alarm).ok_or(AlarmError::NotFound(id))?;
+        match self.hub.owner_elsewhere(&alarm.asset) {
+            Some(owner) => Err(AlarmError::Elsewhere { asset: alarm.asset, owner }),
+            None => Ok(alarm),
+        }
     }
 
     fn settings(&self, asset: &AssetName) -> AlarmSettings {
