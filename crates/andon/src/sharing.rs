@@ -18,7 +18,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::config::Config;
+use crate::{config::Config, lifecycle::Lifecycle};
 
 /// Between two renewals.
 const BEAT: Duration = Duration::from_secs(1);
@@ -29,12 +29,13 @@ const QUEUE: usize = 4;
 #[derive(Debug)]
 pub struct Sharing {
     url: PostgresUrl,
+    life: Lifecycle,
 }
 
 /// This process among those that share a database.
 #[derive(Debug)]
 pub struct Shared {
-    url: PostgresUrl,
+    sharing: Sharing,
     place: String,
     all: BTreeSet<AssetName>,
     name: String,
@@ -94,9 +95,9 @@ enum Order {
 }
 
 impl Sharing {
-    /// The database at `url`.
-    pub fn of(url: PostgresUrl) -> Self {
-        Self { url }
+    /// The database at `url`, shared in this life.
+    pub fn of(url: PostgresUrl, life: Lifecycle) -> Self {
+        Self { url, life }
     }
 
     /// Joins those that share it, and takes as many of `all` assets as nobody has, up to a fair share.
@@ -105,8 +106,8 @@ impl Sharing {
     /// If the server can't be reached or refuses.
     pub async fn join(self, config: &Config, all: BTreeSet<AssetName>) -> Result<Shared, StoreError> {
         let place = format!("{}:{}", host(), config.http.listen.port());
-        let (name, standing, orders) = enter(&self.url, &place, &all).await?;
-        let mut shared = Shared { url: self.url, place, all, name, mine: BTreeSet::new(), standing, orders };
+        let (name, standing, orders) = enter(&self, &place, &all).await?;
+        let mut shared = Shared { sharing: self, place, all, name, mine: BTreeSet::new(), standing, orders };
         shared.take_up();
         Ok(shared)
     }
@@ -146,7 +147,7 @@ impl Shared {
     /// Joins once more, under another name, until it succeeds.
     pub async fn join_again(&mut self) {
         loop {
-            match enter(&self.url, &self.place, &self.all).await {
+            match enter(&self.sharing, &self.place, &self.all).await {
                 Ok((name, standing, orders)) => {
                     (self.name, self.standing, self.orders) = (name, standing, orders);
                     return self.take_up();
@@ -184,14 +185,14 @@ fn wanted(standing: &Standing) -> Option<BTreeSet<AssetName>> {
 type Entered = (String, watch::Receiver<Standing>, mpsc::Sender<Order>);
 
 /// Joins under a name that was never used, so that whoever was taken for dead stays so, and starts the task that renews it.
-async fn enter(url: &PostgresUrl, place: &str, all: &BTreeSet<AssetName>) -> Result<Entered, StoreError> {
+async fn enter(sharing: &Sharing, place: &str, all: &BTreeSet<AssetName>) -> Result<Entered, StoreError> {
     let now = SystemClock.now().as_micros();
     let name = format!("{place}/{}/{now}", std::process::id());
-    let mut member = Member::join(url, &name, all.clone()).await?;
+    let mut member = Member::join(&sharing.url, &name, all.clone()).await?;
     let share = member.renew().await?;
     let (said, standing) = watch::channel(Standing::Owner(share));
     let (orders, taken) = mpsc::channel(QUEUE);
-    tokio::spawn(Heart { member, said, orders: taken, renewed: Instant::now(), failing: false }.run());
+    sharing.life.spawn(Heart { member, said, orders: taken, renewed: Instant::now(), failing: false }.run());
     Ok((name, standing, orders))
 }
 

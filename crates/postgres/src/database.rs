@@ -25,8 +25,8 @@ const RETRY: Duration = Duration::from_millis(250);
 /// Errors that pass by themselves, by class or code
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): no connection; rolled back because of another
 /// transaction; no resources, such as a full disk; the administrator's intervention; a failing disk; a lock; a standby that is
-/// not the primary yet; and a key that another process took, which is read anew.
-const PASSING: [&str; 9] = ["08", "40", "53", "57", "58", "55P03", "55006", "25006", "23505"];
+/// not the primary yet; and a key that another process took, or a partition that it made or dropped, which is read anew.
+const PASSING: [&str; 11] = ["08", "40", "53", "57", "58", "55P03", "55006", "25006", "23505", "42P07", "42P01"];
 
 /// One half of the store's database: its readers, and how its writer connects.
 pub(crate) struct PostgresDatabase {

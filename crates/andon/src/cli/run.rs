@@ -34,7 +34,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let life = Lifecycle::default();
     match config.store.url.clone() {
         StoreUrl::Sqlite(_) => serve(config, None, &life).await,
-        StoreUrl::Postgres(url) => share(config, Sharing::of(url), &life).await,
+        StoreUrl::Postgres(url) => share(config, Sharing::of(url, life.clone()), &life).await,
     }
 }
 
