@@ -1,7 +1,7 @@
 //! Two `andon run` on one PostgreSQL that are killed in turn, while the PLC goes away and comes back: each asset is monitored by
 //! one of them, and no alarm is lost or there twice. `ANDON_DRILL_KILLS` says how often; the times are printed, not judged.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops where something is missing")]
+#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
 
 mod support;
 
