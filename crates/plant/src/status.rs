@@ -64,6 +64,8 @@ codes! {
     UNCERTAIN_INITIAL_VALUE = 0x4092_0000, "UncertainInitialValue";
     /// The value is derived from fewer good sources than it needs.
     UNCERTAIN_SUB_NORMAL = 0x4095_0000, "UncertainSubNormal";
+    /// The value is computed from fewer good values than there should be.
+    UNCERTAIN_DATA_SUB_NORMAL = 0x40A4_0000, "UncertainDataSubNormal";
     /// The value is bad, nothing more is known.
     BAD = 0x8000_0000, "Bad";
     /// The server can't reach what it reads from.

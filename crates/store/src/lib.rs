@@ -13,7 +13,7 @@
 //! * [`block`] and `rollup`: samples in compressed columns, and what a block says of them unopened.
 //! * `names`, `rows`, `batch`, `tail`, `blocks`, `sealing`: how samples get there. A batch is a row of `tail` or rows of
 //!   `sample`; what is enough for a block is sealed, in one transaction that also deletes what it was made of.
-//! * [`walk`]: long histories of many tags, piece by piece.
+//! * [`walk`]: long histories of many tags, piece by piece. [`aggregate`]: what they come to over equal intervals.
 //! * [`space`], `shedding`: room on the disk, and what goes where there is none.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
 //! * [`backup`]: both files in one, and back. [`doctor`]: what is broken, and what is lost by it. [`vacuum`]: an old file made small.
@@ -21,6 +21,7 @@
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
 //! one module, one variant in `tables` and a migration.
 
+pub mod aggregate;
 pub mod alarms;
 pub mod backup;
 mod batch;
@@ -54,6 +55,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use aggregate::{Aggregate, UnknownAggregate};
 pub use alarms::{AlarmFilter, AlarmOrder, AlarmQuery, AlarmSpan, Cursor, CursorError, Page};
 pub use backup::{BackupError, BackupFile, BackupManifest, restore_backup, write_backup};
 pub use block::BlockError;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use andon_plant::Timestamp;
+use andon_store::{Aggregate, UnknownAggregate};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -23,6 +24,31 @@ pub(super) struct Span {
     to: Option<String>,
     /// At the most this many points; each bucket keeps its lowest and its highest.
     max_points: Option<usize>,
+}
+
+/// A span of samples, and what they are to come to.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SampleSpan {
+    /// The first instant; an hour before `to` where it is absent.
+    from: Option<String>,
+    /// The instant after the last; the present where it is absent.
+    to: Option<String>,
+    /// At the most this many points; each bucket keeps its lowest and its highest. With `aggregate`, so many intervals.
+    max_points: Option<usize>,
+    /// An aggregate of OPC 10000-13: `Average`, `TimeAverage2`, `Minimum`, `Maximum`, `Count`, `PercentGood`,
+    /// `StandardDeviationSample` or `Interpolative`.
+    aggregate: Option<String>,
+}
+
+impl SampleSpan {
+    /// The span, and the aggregate that was asked for.
+    pub(super) fn parse(self) -> Result<(Span, Option<Aggregate>), Problem> {
+        let aggregate = self.aggregate.as_deref().map(str::parse).transpose();
+        let aggregate = aggregate.map_err(|e: UnknownAggregate| Problem::bad_request(e.to_string()))?;
+        Ok((Span { from: self.from, to: self.to, max_points: self.max_points }, aggregate))
+    }
 }
 
 impl Span {

@@ -1,5 +1,7 @@
 //! Tags: their samples and what was expected of them.
 
+use std::time::Duration;
+
 use andon_plant::{Sample, TagKey};
 use andon_store::{ExpectedPoint, SeriesQuery};
 use axum::{
@@ -15,7 +17,7 @@ use super::{
     assets::card,
     exchange,
     problem::{Path, Problem, Query},
-    span::Span,
+    span::{SampleSpan, Span},
 };
 
 /// All tags of all assets.
@@ -36,23 +38,31 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
 /// The samples of a tag over a span. As CSV (`timestamp,asset,tag,value,quality,status`) or Parquet where the request accepts one
 /// of them: then each of them, however many, unless `max_points` is given.
 #[utoipa::path(get, path = "/tags/{asset}/{tag}/samples", tag = "tags",
-    params(("asset" = String, Path), ("tag" = String, Path), Span),
+    params(("asset" = String, Path), ("tag" = String, Path), SampleSpan),
     responses((status = 200, description = "`{items: [{time, value, quality, status}]}`",
         content((Value = "application/json"), (String = "text/csv"), ("application/vnd.apache.parquet"))),
         (status = 404, body = Problem)))]
 pub(super) async fn samples(
     State(api): State<Api>,
     Path((asset, tag)): Path<(String, String)>,
-    Query(span): Query<Span>,
+    Query(span): Query<SampleSpan>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let key = key(&api, &asset, &tag)?;
+    let (span, aggregate) = span.parse()?;
     let (from, to, points) = span.parse(api.hub.present(&key.asset))?;
     let kind = exchange::named(&headers);
-    if let (Some(kind), None) = (kind, span.max_points()) {
+    if let (Some(kind), None, None) = (kind, span.max_points(), aggregate) {
         return exchange::one_tag(&api, &key, (from, to), kind).await;
     }
-    let samples = api.hub.store.samples(&key, from, to, SeriesQuery::thinned(points)).await?;
+    let samples = match aggregate {
+        Some(aggregate) => {
+            // Rounded up, so that there are no more than asked for.
+            let interval = to.since(from) / points as u32 + Duration::from_micros(1);
+            api.hub.store.histories().aggregate(&key, (from, to), interval, aggregate).await?
+        }
+        None => api.hub.store.samples(&key, from, to, SeriesQuery::thinned(points)).await?,
+    };
     if let Some(kind) = kind {
         return exchange::thinned(&api, &key, &samples, kind);
     }
