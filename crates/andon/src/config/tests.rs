@@ -115,7 +115,7 @@ fn every_fault_is_reported_at_once_in_the_order_of_lines() {
 nam = "Hall"
 shifts = ["14:00", "06:00"]
 [store]
-url = "postgres://andon:secret@db/andon"
+url = "postgres://andon:secret@db"
 retention = { samples = "90 fortnights", score = "2y" }
 [http]
 listen = "0.0.0.0:8080"
@@ -150,7 +150,7 @@ grid = 1
     assert_snapshot!(read(text).unwrap_err(), @r##"
     andon.toml:3: plant.nam is not a known key; did you mean `name`?
     andon.toml:4: plant.shifts = ["14:00", "06:00"]: shifts begin at rising times of day, each once
-    andon.toml:6: store.url `postgres://...@db/andon`: this release stores in SQLite only; write `sqlite://andon.db`
+    andon.toml:6: store.url `postgres://...@db` names no host or no database; write `postgres://user@host/database`
     andon.toml:7: store.retention.samples = "90 fortnights": is not a time span: write a number and a unit, such as "100ms", "5s" or "90d", or "forever"
     andon.toml:7: store.retention.score is not a known key; did you mean `scores`?
     andon.toml:9: http.listen = "0.0.0.0:8080" is reachable from other machines, and this release has neither users nor TLS: anyone there could acknowledge alarms; listen on 127.0.0.1:8080 and let a proxy with a login in front (in a container see protected_by)
