@@ -1,6 +1,6 @@
 -- The tables of migrations/sqlite, where they stand by its latest migration; columns mean the same. `block`, `score` and
--- `tag_score` are partitioned by time, 30 days a partition, made when the first row of its time comes; `*_other` has rows of
--- times that no plant has.
+-- `tag_score` are partitioned by time, 30 days a partition, made when the first row of its time comes; `*_before` and
+-- `*_after` have rows of times that no plant has. There is no default partition, which would be read whole for each new one.
 
 -- One occurrence of an alarm. `raised_at_us` never changes, so that pages keyed by (raised_at_us, id) stand still.
 create table alarm (
@@ -108,7 +108,8 @@ create table score (
     primary key (asset_id, time_us)
 ) partition by range (time_us);
 
-create table score_other partition of score default;
+create table score_before partition of score for values from (minvalue) to (0);
+create table score_after partition of score for values from (7778592000000000) to (maxvalue);
 
 -- What a verdict says of each tag; `position` is the tag's place in the asset's order.
 create table tag_score (
@@ -127,7 +128,8 @@ create table tag_score (
     primary key (tag_id, time_us)
 ) partition by range (time_us);
 
-create table tag_score_other partition of tag_score default;
+create table tag_score_before partition of tag_score for values from (minvalue) to (0);
+create table tag_score_after partition of tag_score for values from (7778592000000000) to (maxvalue);
 
 -- A few thousand samples of a tag in compressed columns, byte for byte as in SQLite, with what they come to. The blocks of a tag
 -- never overlap. `data` is kept apart from the row and not compressed again, so that a long trend reads the roll-ups alone.
@@ -154,7 +156,8 @@ create table block (
 ) partition by range (first_us);
 
 alter table block alter column data set storage external;
-create table block_other partition of block default;
+create table block_before partition of block for values from (minvalue) to (0);
+create table block_after partition of block for values from (7778592000000000) to (maxvalue);
 
 -- What large batches wrote, until it is sealed in blocks: a row holds, for the 16 tags of one part (tag_id / 16), the samples of
 -- one commit. Of two samples at one time the higher `seq` counts, then `sample`, then `block`.

@@ -2,11 +2,13 @@
 //!
 //! A task renews this process's place among the others every second, however long the rest takes. Its assets are monitored in
 //! turns: a turn ends when they change. Assets are given to another process only once nothing of them can be written here any
-//! more. A process that can't renew its place stops monitoring before another takes over; only where it is alone it goes on, so
-//! that a restart of the server stops nothing.
+//! more. A process that can't renew its place stops monitoring two seconds before another may take over; only where it was alone it
+//! goes on, so that a restart of the server stops nothing. Whatever still waits to be written then is written under a name that the
+//! others have deleted, and refused.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,6 +24,8 @@ use crate::{config::Config, lifecycle::Lifecycle};
 
 /// Between two renewals.
 const BEAT: Duration = Duration::from_secs(1);
+/// Not renewed for so long, a process among others stops.
+const LIMIT: Duration = Duration::from_secs(3);
 /// Orders that may wait for the task.
 const QUEUE: usize = 4;
 
@@ -55,17 +59,24 @@ pub struct Membership {
 
 /// Which assets others monitor, and where. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Elsewhere(Option<watch::Receiver<Standing>>);
+pub struct Elsewhere(Option<Others>);
+
+#[derive(Debug, Clone)]
+struct Others {
+    standing: watch::Receiver<Standing>,
+    /// The assets that are not monitored here.
+    assets: Arc<BTreeSet<AssetName>>,
+}
 
 impl Elsewhere {
-    /// Whether this process shares its store with others.
-    pub fn is_shared(&self) -> bool {
-        self.0.is_some()
+    /// Whether an asset of the configuration is not monitored here.
+    pub fn has(&self, asset: &AssetName) -> bool {
+        self.0.as_ref().is_some_and(|others| others.assets.contains(asset))
     }
 
     /// Who monitors each asset that others monitor.
     pub fn owners(&self) -> BTreeMap<AssetName, String> {
-        match self.0.as_ref().map(|standing| standing.borrow().clone()) {
+        match self.0.as_ref().map(|others| others.standing.borrow().clone()) {
             Some(Standing::Owner(share)) => share.elsewhere,
             Some(Standing::Lost) | None => BTreeMap::new(),
         }
@@ -90,7 +101,7 @@ enum Standing {
 }
 
 enum Order {
-    Release(BTreeSet<AssetName>, oneshot::Sender<Standing>),
+    Release(BTreeSet<AssetName>, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
 }
 
@@ -121,7 +132,9 @@ impl Shared {
 
     /// What a pipeline has to know of it.
     pub fn member(&self) -> Membership {
-        Membership { name: Some(self.name.clone()), elsewhere: Elsewhere(Some(self.standing.clone())) }
+        let assets = Arc::new(self.all.difference(&self.mine).cloned().collect());
+        let others = Others { standing: self.standing.clone(), assets };
+        Membership { name: Some(self.name.clone()), elsewhere: Elsewhere(Some(others)) }
     }
 
     /// Waits until the assets to monitor are others than [`mine`](Self::mine).
@@ -213,7 +226,7 @@ impl Heart {
                 order = self.orders.recv() => match order {
                     Some(Order::Release(keep, answer)) => {
                         self.release(&keep).await;
-                        answer.send(self.said.borrow().clone()).ok();
+                        answer.send(()).ok();
                     }
                     Some(Order::Leave(answer)) => {
                         if let Err(error) = self.member.leave().await {
@@ -237,10 +250,14 @@ impl Heart {
             Standing::Owner(share) => share.held.difference(keep).cloned().collect(),
             Standing::Lost => BTreeSet::new(),
         };
-        if !surplus.is_empty()
-            && let Err(error) = self.member.release(&surplus).await
-        {
-            tracing::warn!(%error, "Assets could not be given to another process; they will be later.");
+        if !surplus.is_empty() {
+            match tokio::time::timeout(LIMIT, self.member.release(&surplus)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "Assets could not be given to another process; they will be later.")
+                }
+                Err(_) => self.member.disconnect(),
+            }
         }
         self.beat().await;
     }
@@ -248,7 +265,7 @@ impl Heart {
     async fn beat(&mut self) {
         // From before it was asked for: the server counts from later.
         let asked = Instant::now();
-        let patience = (self.renewed + EXPIRY).max(asked + BEAT);
+        let patience = (self.renewed + LIMIT).max(asked + BEAT);
         match tokio::time::timeout_at(patience, self.member.renew()).await {
             Ok(Ok(share)) => {
                 (self.renewed, self.failing) = (asked, false);
@@ -272,7 +289,7 @@ impl Heart {
         }
         self.failing = true;
         let alone = matches!(&*self.said.borrow(), Standing::Owner(share) if share.nodes == 1);
-        if !alone && self.renewed.elapsed() >= EXPIRY {
+        if !alone && self.renewed.elapsed() >= LIMIT {
             tracing::warn!("Others may have taken over: nothing is monitored here until the database answers.");
             self.said.send_replace(Standing::Lost);
         }

@@ -154,9 +154,9 @@ impl BlockRows for Session {
         for partition in self.partitions_before(Table::Block, before_us).await? {
             // A block that begins in a partition may end after it.
             if self.largest(partition, "last_us").await?.is_none_or(|last_us| last_us < before_us) {
-                match self.drop_partition(partition, "sum(count)").await? {
-                    0 => continue,
-                    samples => return Ok(samples),
+                let samples = self.samples_in(partition).await?;
+                if self.drop_partition(partition).await? && samples > 0 {
+                    return Ok(samples);
                 }
             }
         }

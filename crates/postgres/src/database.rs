@@ -8,7 +8,7 @@ use andon_store::{
 };
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions, Connection as _, PgPool,
+    ConnectOptions, Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -17,16 +17,22 @@ use crate::session::Session;
 const READERS: u32 = 4;
 /// How long a snapshot waits for a connection of the pool.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a transaction that writes may wait for its own process.
+/// How long a transaction that writes may wait for its own process, and for a lock that others hold.
 const STANDSTILL: &str = "4s";
+const LOCKED: &str = "2s";
+/// How long the server may take to answer. The client knows of no lost connection by itself.
+const SILENCE: Duration = Duration::from_secs(30);
+const CONNECTING: Duration = Duration::from_secs(10);
 /// Between two tries to learn what has become of a transaction.
 const RETRY: Duration = Duration::from_millis(250);
 
 /// Errors that pass by themselves, by class or code
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): no connection; rolled back because of another
 /// transaction; no resources, such as a full disk; the administrator's intervention; a failing disk; a lock; a standby that is
-/// not the primary yet; and a key that another process took, or a partition that it made or dropped, which is read anew.
-const PASSING: [&str; 11] = ["08", "40", "53", "57", "58", "55P03", "55006", "25006", "23505", "42P07", "42P01"];
+/// not the primary yet; a transaction that stood still for too long; and a key that another process took, or a partition that it
+/// made or dropped, which is read anew.
+const PASSING: [&str; 13] =
+    ["08", "40", "53", "57", "58", "25006", "25P03", "55P03", "55006", "23505", "23514", "42P07", "42P01"];
 
 /// One half of the store's database: its readers, and how its writer connects.
 pub(crate) struct PostgresDatabase {
@@ -60,19 +66,25 @@ where
 
     async fn connect(&self) -> Result<Box<dyn Connection<R>>, StoreError> {
         // A process that stands still in a transaction must not hold up the one that takes over from it.
-        let options = self.options.clone().options([("idle_in_transaction_session_timeout", STANDSTILL)]);
-        let session = Session::writing(options.connect().await?);
+        let limits = [("idle_in_transaction_session_timeout", STANDSTILL), ("lock_timeout", LOCKED)];
+        let options = self.options.clone().options(limits);
+        let session = Session::writing(connect(&options).await?);
         Ok(Box::new(Writing { options, session, member: self.member.clone() }))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Holds<R>>, StoreError> {
-        let transaction = self.readers.begin_with("begin isolation level repeatable read read only").await?;
+        let begun = self.readers.begin_with("begin isolation level repeatable read read only");
+        let transaction = tokio::time::timeout(SILENCE, begun).await.map_err(|_| silent())??;
         Ok(Box::new(Session::reading(transaction)))
     }
 
     fn trouble(&self, error: &StoreError) -> Option<Trouble> {
         let StoreError::Database(error) = error else { return None };
         passes(error).then_some(Trouble::Busy)
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        Some(SILENCE)
     }
 
     fn disk_error(&self, reason: &str) -> StoreError {
@@ -93,6 +105,15 @@ pub(crate) fn passes(error: &sqlx::Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// A connection, if the server answers.
+pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    tokio::time::timeout(CONNECTING, options.connect()).await.map_err(|_| silent())?
+}
+
+fn silent() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }
 
 struct Writing {
@@ -118,19 +139,20 @@ where
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
-        let number: String =
-            sqlx::query_scalar("select pg_current_xact_id()::text").fetch_one(self.session.conn()).await?;
-        match sqlx::raw_sql("commit").execute(self.session.conn()).await {
-            Ok(_) => Ok(()),
-            // The server has said no.
-            Err(error @ sqlx::Error::Database(_)) if !is_gone(&error) => Err(error.into()),
-            // It has said nothing: an alarm that is written once more would be there twice.
-            Err(error) if self.was_committed(&number).await? => {
-                tracing::info!(%error, "The connection was lost in a commit, which the database has made.");
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
+        let asked = sqlx::query_scalar("select pg_current_xact_id()::text").fetch_one(self.session.conn());
+        let number: String = tokio::time::timeout(SILENCE, asked).await.map_err(|_| silent())??;
+        let commit = sqlx::raw_sql("commit").execute(self.session.conn());
+        let error = match tokio::time::timeout(SILENCE, commit).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => silent(),
+        };
+        // Where the server has said no, that is it. Where it has said nothing, an alarm that is written again might be there twice.
+        if error.as_database_error().is_some() && !is_gone(&error) || !self.was_committed(&number).await {
+            return Err(error.into());
         }
+        tracing::info!(%error, "The connection was lost in a commit, which the database has made.");
+        Ok(())
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
@@ -148,23 +170,22 @@ fn is_gone(error: &sqlx::Error) -> bool {
 }
 
 impl Writing {
-    /// What has become of a transaction, asked over a fresh connection until the server says.
-    async fn was_committed(&mut self, number: &str) -> Result<bool, StoreError> {
+    /// What has become of a transaction, asked over fresh connections until the server says.
+    async fn was_committed(&mut self, number: &str) -> bool {
         loop {
             match self.status(number).await {
                 Ok(Some(status)) if status == "in progress" => {}
-                Ok(status) => return Ok(status.as_deref() == Some("committed")),
-                Err(error) if passes(&error) => tracing::warn!(%error, "What became of a commit is not known yet."),
-                Err(error) => return Err(error.into()),
+                Ok(status) => return status.as_deref() == Some("committed"),
+                Err(error) => tracing::warn!(%error, "What became of a commit is not known yet."),
             }
             tokio::time::sleep(RETRY).await;
         }
     }
 
     async fn status(&mut self, number: &str) -> Result<Option<String>, sqlx::Error> {
-        let mut conn = self.options.connect().await?;
-        let status =
-            sqlx::query_scalar("select pg_xact_status($1::xid8)").bind(number.to_owned()).fetch_one(&mut conn).await?;
+        let mut conn = connect(&self.options).await?;
+        let asked = sqlx::query_scalar("select pg_xact_status($1::xid8)").bind(number.to_owned()).fetch_one(&mut conn);
+        let status = tokio::time::timeout(SILENCE, asked).await.map_err(|_| silent())??;
         self.session = Session::writing(conn);
         Ok(status)
     }

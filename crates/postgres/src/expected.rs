@@ -57,7 +57,7 @@ impl ExpectedRows for Session {
     }
 
     async fn thinned_expected(&mut self, tag: i64, b: Buckets) -> Stored<Vec<ExpectedRow>> {
-        // Where there is no residual, a row ranks by that: the last of the lowest and of the highest, the first of the missing.
+        // Rows without a residual rank after all others, and among themselves by time.
         let rows = sqlx::query_as!(
             ExpectedRow,
             r#"select time_us as "time_us!", value, expected, expected_low, expected_high, residual, contribution,

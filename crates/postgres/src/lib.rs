@@ -30,7 +30,7 @@ mod tail;
 pub use open::{open, open_histories, open_member};
 pub use sharing::{Member, Share};
 
-/// A number as it is stored: null where it is not finite, as in SQLite.
+/// A number as it is stored: null where it is not finite.
 fn finite(value: f64) -> Option<f64> {
     Some(value).filter(|v| v.is_finite())
 }

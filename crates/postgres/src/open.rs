@@ -6,7 +6,7 @@ use andon_store::{Histories, PostgresUrl, Space, Store, StoreError, engine::Engi
 use sqlx::{ConnectOptions, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
 use tokio_util::task::TaskTracker;
 
-use crate::database::PostgresDatabase;
+use crate::database::{self, PostgresDatabase};
 
 static TABLES: Migrator = sqlx::migrate!("../../migrations/postgres");
 /// The first version that says what has become of a transaction (`pg_xact_status`, with 64-bit numbers).
@@ -85,7 +85,7 @@ fn options(url: &PostgresUrl) -> Result<PgConnectOptions, StoreError> {
 }
 
 async fn connect(url: &PostgresUrl, options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    let conn = options.connect().await.map_err(|e| refused(url, e.to_string()))?;
+    let conn = database::connect(options).await.map_err(|e| refused(url, e.to_string()))?;
     match conn.server_version_num() {
         Some(version) if version < OLDEST => {
             Err(refused(url, format!("it is PostgreSQL {}; 13 or newer is needed", version / 10_000)))
@@ -96,6 +96,13 @@ async fn connect(url: &PostgresUrl, options: &PgConnectOptions) -> Result<PgConn
 
 /// The migrations that the tables have had; refuses those of a newer version, and changes nothing.
 async fn inspect(url: &PostgresUrl, conn: &mut PgConnection) -> Result<BTreeSet<i64>, StoreError> {
+    let encoding: String = sqlx::query_scalar("show server_encoding").fetch_one(&mut *conn).await?;
+    if encoding != "UTF8" {
+        return Err(refused(
+            url,
+            format!("it is encoded in {encoding}; make one with `create database ... encoding 'UTF8'`"),
+        ));
+    }
     // These two are not checked queries: the table is sqlx's own and not there in a new database.
     let there: bool =
         sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(&mut *conn).await?;

@@ -6,8 +6,11 @@ use crate::session::{Session, Stored};
 
 /// 30 days in microseconds.
 const LENGTH: i64 = 30 * 86_400_000_000;
-/// The last one, in the year 2216; what is later is in the table's other partition, as is what is before 1970.
+/// The last one, in the year 2216; what is later, and what is before 1970, is in partitions of its own.
 const LAST: i64 = 3_000;
+
+/// The code of a lock that others hold.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// A table that is kept by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,14 +54,15 @@ impl Session {
         if !(0..=LAST).contains(&partition.number) || self.partitions.contains(&partition) {
             return Ok(());
         }
-        let there = sqlx::query_scalar!(r#"select to_regclass($1) is not null as "there!""#, partition.name())
-            .fetch_one(self.conn())
-            .await?;
-        if !there {
-            let (of, from, to) = (table.name(), partition.number * LENGTH, partition.end_us());
-            // Not a checked query, as its names are made here: of letters and digits.
-            let sql = format!("create table {} partition of {of} for values from ({from}) to ({to})", partition.name());
-            sqlx::query(AssertSqlSafe(sql)).execute(self.conn()).await?;
+        if !self.partitions_of(table).await?.contains(&partition) {
+            let (name, of, from, to) = (partition.name(), table.name(), partition.number * LENGTH, partition.end_us());
+            // Attached, not made as a part: that waits for nobody who reads the table. Not a checked query, as its names are made
+            // here: of letters and digits.
+            let sql = format!(
+                "create table {name} (like {of} including all);
+                 alter table {of} attach partition {name} for values from ({from}) to ({to})"
+            );
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.conn()).await?;
         }
         self.partitions.insert(partition);
         Ok(())
@@ -66,6 +70,13 @@ impl Session {
 
     /// The partitions of a table in which every row is before a time, oldest first.
     pub(crate) async fn partitions_before(&mut self, table: Table, before_us: i64) -> Stored<Vec<Partition>> {
+        let mut found = self.partitions_of(table).await?;
+        found.retain(|partition| partition.end_us() <= before_us);
+        found.sort_by_key(|partition| partition.number);
+        Ok(found)
+    }
+
+    async fn partitions_of(&mut self, table: Table) -> Stored<Vec<Partition>> {
         let names = sqlx::query_scalar!(
             r#"select c.relname as "name!: String" from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
                where i.inhparent = to_regclass($1)"#,
@@ -74,10 +85,7 @@ impl Session {
         .fetch_all(self.conn())
         .await?;
         let number = |name: &String| name.strip_prefix(table.name())?.strip_prefix('_')?.parse().ok();
-        let mut found: Vec<_> = names.iter().filter_map(number).map(|number| Partition { table, number }).collect();
-        found.retain(|partition| partition.end_us() <= before_us);
-        found.sort_by_key(|partition| partition.number);
-        Ok(found)
+        Ok(names.iter().filter_map(number).map(|number| Partition { table, number }).collect())
     }
 
     /// The largest in a column of a partition; none where it has no rows.
@@ -86,13 +94,38 @@ impl Session {
         Ok(sqlx::query_scalar(sql).fetch_one(self.conn()).await?)
     }
 
-    /// Drops a partition with all its rows; what `sum` says of them, such as how many they are.
-    pub(crate) async fn drop_partition(&mut self, partition: Partition, sum: &str) -> Stored<i64> {
-        let name = partition.name();
-        let count = sqlx::query_scalar(AssertSqlSafe(format!("select coalesce({sum}, 0)::bigint from {name}")));
-        let count = count.fetch_one(self.conn()).await?;
-        sqlx::query(AssertSqlSafe(format!("drop table {name}"))).execute(self.conn()).await?;
+    /// Drops a partition with all its rows; false where others use the table, such as a dump: then later.
+    pub(crate) async fn drop_partition(&mut self, partition: Partition) -> Stored<bool> {
+        sqlx::raw_sql("savepoint before_drop; set local lock_timeout = '200ms'").execute(self.conn()).await?;
+        let sql = AssertSqlSafe(format!("drop table {}; release before_drop", partition.name()));
+        let dropped = match sqlx::raw_sql(sql).execute(self.conn()).await {
+            Ok(_) => true,
+            Err(error)
+                if error.as_database_error().is_some_and(|e| e.code().as_deref() == Some(LOCK_NOT_AVAILABLE)) =>
+            {
+                sqlx::raw_sql("rollback to before_drop").execute(self.conn()).await?;
+                false
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.partitions.remove(&partition);
-        Ok(count)
+        Ok(dropped)
+    }
+
+    /// How many rows a partition has, about: what was counted when it was last vacuumed or analysed.
+    pub(crate) async fn about_rows(&mut self, partition: Partition) -> Stored<i64> {
+        let rows = sqlx::query_scalar!(
+            r#"select greatest(reltuples, 1)::bigint as "rows!" from pg_class where oid = to_regclass($1)"#,
+            partition.name()
+        )
+        .fetch_optional(self.conn())
+        .await?;
+        Ok(rows.unwrap_or(1))
+    }
+
+    /// How many samples the blocks of a partition have.
+    pub(crate) async fn samples_in(&mut self, partition: Partition) -> Stored<i64> {
+        let sql = AssertSqlSafe(format!("select coalesce(sum(count), 0)::bigint from {}", partition.name()));
+        Ok(sqlx::query_scalar(sql).fetch_one(self.conn()).await?)
     }
 }

@@ -104,10 +104,9 @@ impl ScoreRows for Session {
 
     async fn delete_oldest_scores(&mut self, before_us: i64, most: i64) -> Stored<i64> {
         for table in [Table::Score, Table::TagScore] {
-            if let Some(oldest) = self.partitions_before(table, before_us).await?.first() {
-                // An empty one is no rows, and not the last.
-                return Ok(self.drop_partition(*oldest, "count(*)").await?.max(1));
-            }
+            let Some(oldest) = self.partitions_before(table, before_us).await?.first().copied() else { continue };
+            let rows = self.about_rows(oldest).await?;
+            return Ok(if self.drop_partition(oldest).await? { rows } else { 0 });
         }
         match self.delete_scores(before_us, most).await? {
             0 => self.delete_expected(before_us, most).await,
@@ -211,9 +210,16 @@ impl Session {
     }
 
     async fn delete_scores(&mut self, before_us: i64, most: i64) -> Stored<i64> {
+        let asset = sqlx::query_scalar!(
+            "select id from asset where exists (select 1 from score where asset_id = asset.id and time_us < $1) limit 1",
+            before_us
+        )
+        .fetch_optional(self.conn())
+        .await?;
         let deleted = sqlx::query!(
-            "delete from score where (asset_id, time_us) in (
-                 select asset_id, time_us from score where time_us < $1 limit $2)",
+            "delete from score where asset_id = $1 and time_us < coalesce(
+                 (select time_us from score where asset_id = $1 and time_us < $2 order by time_us limit 1 offset $3), $2)",
+            asset,
             before_us,
             most
         )
@@ -223,9 +229,16 @@ impl Session {
     }
 
     async fn delete_expected(&mut self, before_us: i64, most: i64) -> Stored<i64> {
+        let tag = sqlx::query_scalar!(
+            "select id from tag where exists (select 1 from tag_score where tag_id = tag.id and time_us < $1) limit 1",
+            before_us
+        )
+        .fetch_optional(self.conn())
+        .await?;
         let deleted = sqlx::query!(
-            "delete from tag_score where (tag_id, time_us) in (
-                 select tag_id, time_us from tag_score where time_us < $1 limit $2)",
+            "delete from tag_score where tag_id = $1 and time_us < coalesce(
+                 (select time_us from tag_score where tag_id = $1 and time_us < $2 order by time_us limit 1 offset $3), $2)",
+            tag,
             before_us,
             most
         )

@@ -10,9 +10,12 @@ use std::{
 
 use andon_plant::AssetName;
 use andon_store::{PostgresUrl, StoreError};
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
-use crate::{database::passes, open};
+use crate::{
+    database::{connect, passes},
+    open,
+};
 
 /// A process that has not renewed its row for so long is taken for dead.
 pub const EXPIRY: Duration = Duration::from_secs(5);
@@ -20,7 +23,6 @@ pub const EXPIRY: Duration = Duration::from_secs(5);
 const TRIES: usize = 20;
 
 /// A process among those that share a database.
-#[derive(Debug)]
 pub struct Member {
     options: PgConnectOptions,
     /// None after a failure.
@@ -51,25 +53,11 @@ impl Member {
     pub async fn join(url: &PostgresUrl, name: &str, assets: BTreeSet<AssetName>) -> Result<Self, StoreError> {
         let options = open::prepared(url).await?;
         let mut member = Self { options, conn: None, name: name.to_owned(), assets };
-        member.enter().await?;
+        let name = member.name.clone();
+        let conn = member.connection().await?;
+        // A name that was taken for dead stays so: whoever still writes under it must not be let in again.
+        sqlx::query!("insert into node (name, seen_at) values ($1, clock_timestamp())", name).execute(conn).await?;
         Ok(member)
-    }
-
-    /// Enters the list of processes, anew after it was taken for dead.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn enter(&mut self) -> Result<(), StoreError> {
-        let name = self.name.clone();
-        let conn = self.connection().await?;
-        let entered = sqlx::query!(
-            "insert into node (name, seen_at) values ($1, clock_timestamp())
-             on conflict (name) do update set seen_at = excluded.seen_at",
-            name
-        )
-        .execute(conn)
-        .await;
-        self.keep(entered.map(drop))
     }
 
     /// Says that this process lives, takes for dead those that do not, and takes assets that nobody has up to its share.
@@ -127,7 +115,7 @@ impl Member {
     async fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
         match &mut self.conn {
             Some(conn) => Ok(conn),
-            none => Ok(none.insert(self.options.connect().await?)),
+            none => Ok(none.insert(connect(&self.options).await?)),
         }
     }
 
@@ -137,6 +125,13 @@ impl Member {
             self.conn = None;
         }
         result.map_err(Into::into)
+    }
+}
+
+/// Without how to connect, in which a password is.
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member").field("name", &self.name).field("assets", &self.assets).finish_non_exhaustive()
     }
 }
 

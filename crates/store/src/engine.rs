@@ -4,7 +4,7 @@
 //! An engine has two databases, so that a busy historian never blocks an acknowledge: one of samples and scores
 //! ([`SeriesRows`]), one of alarms, models and state ([`MainRows`]). Each table family has a trait of its own rows.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -82,6 +82,14 @@ pub trait Database<R: ?Sized>: Send + Sync {
 
     /// What is to be done about an error; none where waiting is no remedy for it.
     fn trouble(&self, error: &StoreError) -> Option<Trouble>;
+
+    /// How long it may take to answer before a connection to it is given up; none where it can't be silent.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The writer leaves: nothing is kept open for it any more.
+    async fn left(&self) {}
 
     /// How it is said that a change is given up, because its disk does not take it.
     fn disk_error(&self, reason: &str) -> StoreError;

@@ -110,9 +110,9 @@ fn enough(rows: &Rows) -> bool {
 }
 
 /// Does a step, in the transaction it is given.
-pub(crate) async fn perform(conn: &mut dyn SeriesRows, chore: Chore, tails: &Tails) -> Result<Vec<Left>, StoreError> {
+pub(crate) async fn perform(conn: &mut dyn SeriesRows, chore: Chore) -> Result<Vec<Left>, StoreError> {
     match chore {
-        Chore::Part { part, in_blocks } => seal_part(conn, part, in_blocks, tails).await,
+        Chore::Part { part, in_blocks } => seal_part(conn, part, in_blocks).await,
         Chore::Rows(tag) => seal_rows(conn, tag).await,
     }
 }
@@ -160,12 +160,7 @@ fn again(samples: i64, full: i64) -> i64 {
     samples.saturating_mul(2).saturating_add(full)
 }
 
-async fn seal_part(
-    conn: &mut dyn SeriesRows,
-    part: i64,
-    in_blocks: usize,
-    tails: &Tails,
-) -> Result<Vec<Left>, StoreError> {
+async fn seal_part(conn: &mut dyn SeriesRows, part: i64, in_blocks: usize) -> Result<Vec<Left>, StoreError> {
     let mut left = Vec::new();
     let Logged { tags, broken } = tail::logged(&mut *conn, part).await?;
     for (seq, error) in broken {
@@ -176,7 +171,8 @@ async fn seal_part(
     conn.delete_batches(part).await?;
     for (tag, samples) in tags {
         let samples = tail::in_order(samples);
-        let has = tails.rows.get(&tag).copied().unwrap_or_default();
+        // Not what is remembered: another process may have written some.
+        let has = conn.count_samples(tag).await?;
         left.push(if samples.len() + (has.count as usize) < in_blocks {
             Left { stuck: false, ..leave(&mut *conn, tag, samples).await? }
         } else {

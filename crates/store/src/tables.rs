@@ -64,7 +64,7 @@ impl Write for MainWrite {
         None
     }
 
-    async fn perform(chore: Infallible, _: &mut Self::Rows, _: &()) -> Result<Infallible, StoreError> {
+    async fn perform(chore: Infallible, _: &mut Self::Rows) -> Result<Infallible, StoreError> {
         match chore {}
     }
 
@@ -158,8 +158,8 @@ impl Write for SeriesWrite {
         sealing::next(&memory.tails)
     }
 
-    async fn perform(chore: Chore, conn: &mut Self::Rows, memory: &Memory) -> Result<Vec<Left>, StoreError> {
-        sealing::perform(conn, chore, &memory.tails).await
+    async fn perform(chore: Chore, conn: &mut Self::Rows) -> Result<Vec<Left>, StoreError> {
+        sealing::perform(conn, chore).await
     }
 
     fn note(memory: &mut Memory, chore: Chore, result: Result<Vec<Left>, StoreError>) {

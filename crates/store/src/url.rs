@@ -101,10 +101,11 @@ impl FromStr for StoreUrl {
 
     fn from_str(text: &str) -> Result<Self, StoreUrlError> {
         if let Some(place) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+            let place = place.split('?').next().unwrap_or_default();
             // A password may have a slash in it.
             let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
             let (server, database) = place.split_once('/').unwrap_or((place, ""));
-            let named = !server.is_empty() && !database.split('?').next().unwrap_or_default().is_empty();
+            let named = !server.is_empty() && !database.is_empty();
             let url = PostgresUrl { url: text.to_owned() };
             return if named { Ok(Self::Postgres(url)) } else { Err(StoreUrlError::NoDatabase(url.to_string())) };
         }
@@ -138,8 +139,7 @@ impl fmt::Display for SqliteUrl {
 /// Without the user, the password and the options.
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = redacted(&self.url);
-        f.write_str(url.split('?').next().unwrap_or_default())
+        f.write_str(&redacted(self.url.split('?').next().unwrap_or_default()))
     }
 }
 
@@ -189,6 +189,8 @@ mod tests {
         let url: StoreUrl = "postgres://andon:se/cret@db:5432/andon?sslmode=require&password=secret".parse().unwrap();
         assert_eq!(url.to_string(), "postgres://...@db:5432/andon");
         assert!(!format!("{url:?}").contains("secret"));
+        let url: StoreUrl = "postgres://db/andon?password=sec@ret".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://db/andon");
         for text in ["postgres://", "postgres://andon:secret@db", "postgresql://andon:secret@db/?sslmode=require"] {
             let said = text.parse::<StoreUrl>().unwrap_err();
             assert!(matches!(said, StoreUrlError::NoDatabase(_)) && !said.to_string().contains("secret"), "{said}");

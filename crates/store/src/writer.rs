@@ -68,7 +68,6 @@ pub(crate) trait Write: Send + Sync + 'static {
     fn perform(
         chore: Self::Chore,
         conn: &mut Self::Rows,
-        memory: &Self::Memory,
     ) -> impl Future<Output = Result<Self::Done, StoreError>> + Send;
 
     /// Remembers that a chore is done, or that it can't be.

@@ -98,7 +98,8 @@ impl AssetItem {
 }
 
 pub(super) fn card(api: &Api, asset: &str) -> Result<AssetCard, Problem> {
-    api.hub.board.asset(asset).ok_or_else(|| match api.hub.elsewhere.owners().get(asset) {
+    let elsewhere = || AssetName::new(asset).ok().and_then(|name| api.hub.owner_elsewhere(&name));
+    api.hub.board.asset(asset).ok_or_else(|| match elsewhere() {
         Some(owner) => Problem::misdirected(format!("{asset} is monitored by {owner}: ask there")),
         None => Problem::not_found(format!("there is no asset `{asset}`")),
     })

@@ -51,31 +51,46 @@ async fn share(config: Config, sharing: Sharing, life: &Lifecycle) -> anyhow::Re
     let metrics = telemetry::metrics()?;
     let all: BTreeSet<AssetName> = config.assets.iter().map(|asset| asset.name.clone()).collect();
     let mut sharing = sharing.join(&config, all).await?;
-    loop {
+    // A signal that comes between two turns is heard too.
+    let (listening, stop) = (life.clone(), life.token());
+    life.spawn(async move {
+        listening.stopped().await;
+        listening.token().cancel();
+    });
+    let mut begun = false;
+    while !stop.is_cancelled() {
         let part = config.only(sharing.mine());
         let started = Running::start(part, sharing.member(), None, metrics.clone(), Lifecycle::default()).await;
-        let running = match started {
-            Ok(running) => running,
+        let turn = match started {
+            Ok(running) => {
+                begun = true;
+                let turn = tokio::select! {
+                    () = stop.cancelled() => None,
+                    turn = sharing.turns() => Some(turn),
+                };
+                // What still waits in a store that did not close may be written later, under a name that is given up then.
+                let closed = running.stop().await;
+                turn.map(|turn| if closed { turn } else { Turn::Lost })
+            }
+            Err(e) if begun => {
+                tracing::error!("nothing is monitored here until it can be: {e:#}");
+                Some(Turn::Lost)
+            }
             Err(e) => {
                 sharing.leave().await;
                 return Err(e);
             }
         };
-        let next = tokio::select! {
-            () = life.stopped() => None,
-            turn = sharing.turns() => Some(turn),
-        };
-        // What waits in a store that did not close must not be written once others own the assets.
-        anyhow::ensure!(running.stop().await, "the store did not close in time; start again");
-        match next {
-            None => break,
-            Some(Turn::Changed) => sharing.settle().await,
-            Some(Turn::Lost) => {
-                tokio::select! {
-                    () = life.stopped() => break,
-                    () = sharing.join_again() => {}
-                }
+        let next = async {
+            match turn {
+                Some(Turn::Changed) => sharing.settle().await,
+                Some(Turn::Lost) => sharing.join_again().await,
+                None => {}
             }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = next => {}
         }
     }
     sharing.leave().await;

@@ -81,10 +81,8 @@ pub enum InstructionError {
 impl Hub {
     /// Who else monitors an asset; none where it is monitored here, or nobody shares the store.
     pub fn owner_elsewhere(&self, asset: &AssetName) -> Option<String> {
-        if !self.elsewhere.is_shared() || self.config.assets.iter().any(|a| a.name == *asset) {
-            return None;
-        }
-        Some(self.elsewhere.owners().remove(asset).unwrap_or_else(|| "nobody yet".to_owned()))
+        let owner = || self.elsewhere.owners().remove(asset).unwrap_or_else(|| "nobody at the moment".to_owned());
+        self.elsewhere.has(asset).then(owner)
     }
 
     /// The present of an asset, whose plant's clock may be ahead of ours.

@@ -82,7 +82,7 @@ pub async fn start(
     let ua = start_server(&hub, lifecycle).await?;
     let mut open = store.open_alarms().await?;
     // Those of others' assets are theirs.
-    open.retain(|alarm| !hub.elsewhere.is_shared() || config.assets.iter().any(|asset| asset.name == alarm.asset));
+    open.retain(|alarm| !hub.elsewhere.has(&alarm.asset));
     let alarms = Alarms::restored(hub.clone(), ua.clone(), open);
     lifecycle.spawn(alarms.run(alarm_messages));
     lifecycle.spawn(publish::run(hub.clone(), ua.clone(), outputs, lifecycle.token()));

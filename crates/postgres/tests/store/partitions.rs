@@ -8,7 +8,7 @@ async fn partitions(schema: &Schema) -> Vec<String> {
     let mut conn = schema.connect().await;
     let names = sqlx::query_scalar(
         "select relname::text from pg_inherits join pg_class on pg_class.oid = inhrelid
-         where relnamespace = to_regnamespace(current_schema()) and relkind = 'r' and relname not like '%other'
+         where relnamespace = to_regnamespace(current_schema()) and relkind = 'r' and relname ~ '_[0-9]+$'
          order by 1",
     );
     let names = names.fetch_all(&mut conn).await.unwrap();
@@ -34,7 +34,8 @@ async fn old_history_goes_by_whole_partitions() {
     let at_edge = KeepSince { samples: Some(at(30 * DAY_S)), scores: Some(at(30 * DAY_S)), alarms: None };
     let pruned = store.prune(at_edge).await.unwrap();
     assert_eq!(partitions(&schema).await, ["block_0", "block_1", "block_2", "score_2", "tag_score_2"]);
-    assert_eq!(pruned.scores, 3 + 3 * 2);
+    assert!(pruned.scores >= 2, "of partitions that were dropped it is said about how many");
+    assert_eq!(store.scores(&asset(), EVER.0, EVER.1, ALL).await.unwrap().len(), 1);
     let kept = store.samples(&key("Tag0"), EVER.0, EVER.1, ALL).await.unwrap();
     assert!(kept.first().unwrap().time >= at(30 * DAY_S) && kept.len() as u64 + pruned.samples == 4 * 4_500);
     store.prune(KeepSince { samples: Some(at(61 * DAY_S)), ..at_edge }).await.unwrap();
@@ -54,4 +55,23 @@ async fn times_of_no_plant_are_kept_too() {
     assert_eq!(store.samples(&key("Tag0"), EVER.0, EVER.1, ALL).await.unwrap().len(), 3);
     assert_eq!(store.scores(&asset(), EVER.0, EVER.1, ALL).await.unwrap().len(), 3);
     assert_eq!(partitions(&schema).await, [""; 0]);
+}
+
+/// A dump holds what it reads for as long as it takes: writing goes on, and what is old goes when it is done.
+#[tokio::test]
+async fn a_dump_holds_up_nothing() {
+    let schema = folder();
+    let store = open(&schema).await;
+    store.append_scores(vec![verdict(at(1), 1.0, 2)]).await.unwrap();
+    store.flush().await.unwrap();
+    let mut dump = schema.connect().await;
+    sqlx::raw_sql("begin; lock table score, tag_score, block in access share mode").execute(&mut dump).await.unwrap();
+    store.append_scores(vec![verdict(at(61 * DAY_S), 2.0, 2)]).await.unwrap();
+    store.flush().await.unwrap();
+    let keep = KeepSince { scores: Some(at(60 * DAY_S)), ..KeepSince::default() };
+    assert_eq!(store.prune(keep).await.unwrap().scores, 0);
+    assert_eq!(store.scores(&asset(), EVER.0, EVER.1, ALL).await.unwrap().len(), 2);
+    sqlx::raw_sql("commit").execute(&mut dump).await.unwrap();
+    store.prune(keep).await.unwrap();
+    assert_eq!(store.scores(&asset(), EVER.0, EVER.1, ALL).await.unwrap().len(), 1);
 }

@@ -102,3 +102,32 @@ async fn two_stores_on_one_database_lose_nothing() {
         assert_eq!(all, (0..4_000).collect::<Vec<_>>());
     }
 }
+
+/// A process that stood still in a transaction finds it ended, and writes it once more.
+#[tokio::test]
+async fn what_was_waiting_when_the_process_stood_still_is_written_once() {
+    let schema = folder();
+    let store = open(&schema).await;
+    let first = store.insert_alarm(alarm(at(1)), Vec::new()).await.unwrap();
+    // The same error as from a process that the system did not let run for four seconds.
+    refuse_with(&schema, "alarm", "25P03").await;
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.insert_alarm(alarm(at(2)), Vec::new()).await }
+    });
+    while store.stats().main.retries == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    allow(&schema, "alarm").await;
+    let second = waiting.await.unwrap().unwrap();
+    let open: Vec<_> = store.open_alarms().await.unwrap().iter().map(|a| a.id).collect();
+    assert_eq!(open, [first.id, second.id]);
+}
+
+async fn refuse_with(schema: &Schema, table: &str, code: &str) {
+    let sql = format!(
+        "create function no() returns trigger language plpgsql as $$ begin raise sqlstate '{code}'; end $$;
+         create trigger no before insert on {table} for each row execute function no()"
+    );
+    change(schema, table, sql).await;
+}

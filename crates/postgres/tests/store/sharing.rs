@@ -1,6 +1,10 @@
 //! Which process monitors which assets.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use andon_postgres::{Member, open_member};
 
@@ -52,8 +56,8 @@ async fn one_that_is_taken_for_dead_writes_no_more() {
     assert!(matches!(store.put_state("Mixer/threshold", &1).await, Err(StoreError::Fenced)));
     assert_eq!(store.open_alarms().await.unwrap(), [raised]);
     assert!(matches!(one.renew().await, Err(StoreError::Fenced)));
-    one.enter().await.unwrap();
-    let again = one.renew().await.unwrap();
+    assert!(Member::join(&postgres(&schema), "two", assets(&["A"])).await.is_err(), "a name is used once");
+    let again = join(&schema, "three").await.renew().await.unwrap();
     assert_eq!((again.held.len(), again.fair, again.nodes), (0, 3, 2));
 }
 
@@ -74,49 +78,54 @@ async fn one_that_stands_still_in_a_transaction_is_taken_over_from() {
     assert!(sqlx::raw_sql("commit").execute(&mut still).await.is_err());
 }
 
-/// However many renew at the same time, an asset has one owner.
+/// However many come, renew, release and leave at the same time: what one says it owns, no other does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asset_has_one_owner_whoever_comes_and_goes() {
     let schema = folder();
     join(&schema, "first").await.leave().await.unwrap();
+    let claims: Claims = Claims::default();
     let runs = (0..5).map(|n| {
-        let (url, name) = (postgres(&schema), format!("node{n}"));
+        let (url, claims) = (postgres(&schema), claims.clone());
         tokio::spawn(async move {
-            let all = assets(&["A", "B", "C", "D", "Mixer"]);
-            let mut member = Member::join(&url, &name, all).await.unwrap();
-            for round in 0..20 {
-                match member.renew().await {
-                    Ok(share) => {
-                        let surplus = share.held.len().saturating_sub(share.fair);
-                        member.release(&share.held.into_iter().take(surplus).collect()).await.unwrap();
-                    }
-                    Err(StoreError::Fenced) => member.enter().await.unwrap(),
-                    Err(error) => panic!("{error}"),
+            for life in 0..4 {
+                let name = format!("node{n}.{life}");
+                let all = assets(&["A", "B", "C", "D", "Mixer"]);
+                let mut member = Member::join(&url, &name, all).await.unwrap();
+                for _ in 0..5 {
+                    let share = member.renew().await.unwrap();
+                    claim(&claims, &name, &share.held);
+                    let surplus = share.held.iter().skip(share.fair).cloned().collect();
+                    give_back(&claims, &name, &surplus);
+                    member.release(&surplus).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
-                if round % 7 == n {
-                    member.leave().await.unwrap();
-                    member = Member::join(&url, &name, assets(&["A", "B", "C", "D", "Mixer"])).await.unwrap();
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                let held =
+                    claims.lock().unwrap().iter().filter(|(_, of)| **of == name).map(|(a, _)| a.clone()).collect();
+                give_back(&claims, &name, &held);
+                member.leave().await.unwrap();
             }
-            member
         })
     });
-    let mut members = Vec::new();
     for run in runs.collect::<Vec<_>>() {
-        members.push(run.await.unwrap());
+        run.await.unwrap();
     }
-    for _ in 0..2 {
-        for member in &mut members {
-            let share = member.renew().await.unwrap();
-            let surplus = share.held.len().saturating_sub(share.fair);
-            member.release(&share.held.into_iter().take(surplus).collect()).await.unwrap();
-        }
+    assert!(claims.lock().unwrap().is_empty());
+}
+
+/// Who says that an asset is theirs.
+type Claims = Arc<Mutex<BTreeMap<AssetName, String>>>;
+
+fn claim(claims: &Claims, name: &str, held: &BTreeSet<AssetName>) {
+    let mut claims = claims.lock().unwrap();
+    for asset in held {
+        let before = claims.insert(asset.clone(), name.to_owned());
+        assert!(before.as_deref().is_none_or(|before| before == name), "{asset} of {name} is {before:?}'s");
     }
-    let mut owned: Vec<AssetName> = Vec::new();
-    for member in &mut members {
-        owned.extend(member.renew().await.unwrap().held);
+}
+
+fn give_back(claims: &Claims, name: &str, assets: &BTreeSet<AssetName>) {
+    let mut claims = claims.lock().unwrap();
+    for asset in assets {
+        assert_eq!(claims.remove(asset).as_deref(), Some(name));
     }
-    owned.sort();
-    assert_eq!(owned, assets(&["A", "B", "C", "D", "Mixer"]).into_iter().collect::<Vec<_>>());
 }

@@ -1,6 +1,6 @@
 //! The connections to one database file.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -26,11 +26,9 @@ pub(crate) struct SqliteDatabase {
     /// Pages that the file may have; none for as many as the disk takes.
     pages: Option<u32>,
     readers: SqlitePool,
-    anchor: Anchor,
+    /// Open as long as anyone writes: see [`DatabaseFile::anchor`].
+    anchor: Mutex<Option<SqliteConnection>>,
 }
-
-/// Open as long as anyone writes: see [`DatabaseFile::anchor`].
-type Anchor = Arc<Mutex<Option<SqliteConnection>>>;
 
 impl SqliteDatabase {
     /// The file at `path`, which is up to date.
@@ -40,7 +38,7 @@ impl SqliteDatabase {
         pages: Option<u32>,
     ) -> Result<Self, StoreError> {
         let readers = file.readers(&path).await?;
-        Ok(Self { file, path, pages, readers, anchor: Anchor::default() })
+        Ok(Self { file, path, pages, readers, anchor: Mutex::default() })
     }
 }
 
@@ -64,7 +62,7 @@ where
             self.file.empty_log(&mut conn).await?;
             *anchor = Some(self.file.anchor(&self.path).await?);
         }
-        Ok(Box::new(Writing { file: self.file, conn, anchor: self.anchor.clone() }))
+        Ok(Box::new(Writing { file: self.file, conn }))
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Holds<R>>, StoreError> {
@@ -82,6 +80,12 @@ where
 
     fn disk_error(&self, reason: &str) -> StoreError {
         StoreError::Disk { path: self.path.clone(), reason: reason.to_owned() }
+    }
+
+    async fn left(&self) {
+        if let Some(anchor) = self.anchor.lock().await.take() {
+            anchor.close().await.ok();
+        }
     }
 
     async fn close(&self) {
@@ -104,7 +108,6 @@ where
 struct Writing {
     file: &'static DatabaseFile,
     conn: SqliteConnection,
-    anchor: Anchor,
 }
 
 // Not checked queries: SQLite can't describe what controls transactions, nor a pragma.
@@ -133,10 +136,6 @@ where
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
-        // The writer leaves last: it can empty the log.
-        if let Some(anchor) = self.anchor.lock().await.take() {
-            anchor.close().await.ok();
-        }
         Ok(self.conn.close().await?)
     }
 }

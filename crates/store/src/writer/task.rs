@@ -70,6 +70,8 @@ impl<W: Write> Task<W> {
                 None => break,
             }
         }
+        // The connection that writes leaves last: it can empty the log of a file.
+        self.database.left().await;
         if let Some(conn) = self.conn.take()
             && let Err(error) = conn.close().await
         {
@@ -153,7 +155,8 @@ impl<W: Write> Task<W> {
                 if self.is_pointless(trouble, tries, batch) {
                     return Err(self.database.disk_error(&error.to_string()));
                 }
-                if tries % SAY_EVERY == 0 {
+                // Another process's transaction is over in a moment.
+                if tries % SAY_EVERY == 2 {
                     tracing::warn!(database = self.database.name(), %error, tries, "The database is held up; writes wait.");
                 }
                 tokio::time::sleep(RETRY).await;
@@ -165,12 +168,17 @@ impl<W: Write> Task<W> {
 
     async fn attempt(&mut self, batch: &[Job<W>]) -> Result<Vec<i64>, StoreError> {
         let conn = connected(&mut self.conn, &*self.database).await?;
-        let rows = conn.begin().await?;
-        let mut answers = Vec::with_capacity(batch.len());
-        for job in batch {
-            answers.push(job.write.apply(rows, &mut self.memory).await?);
-        }
-        W::settle(rows, &mut self.memory).await?;
+        let memory = &mut self.memory;
+        let written = async {
+            let rows = conn.begin().await?;
+            let mut answers = Vec::with_capacity(batch.len());
+            for job in batch {
+                answers.push(job.write.apply(rows, memory).await?);
+            }
+            W::settle(rows, memory).await?;
+            Ok(answers)
+        };
+        let answers = within(self.database.patience(), written).await?;
         conn.commit().await?;
         Ok(answers)
     }
@@ -179,7 +187,8 @@ impl<W: Write> Task<W> {
     async fn tidy(&mut self) -> bool {
         let (Some(chore), Some(conn)) = (W::chore(&self.memory), &mut self.conn) else { return false };
         let done = async {
-            let done = W::perform(chore, conn.begin().await?, &self.memory).await?;
+            let performed = async { W::perform(chore, conn.begin().await?).await };
+            let done = within(self.database.patience(), performed).await?;
             conn.commit().await?;
             Ok(done)
         };
@@ -217,6 +226,20 @@ fn answer<W>(batch: Vec<Job<W>>, answers: Vec<i64>) {
         if let Some(done) = job.done {
             done.send(Ok(value)).ok();
         }
+    }
+}
+
+/// What is done, or that the database did not answer: then whoever waits for it would wait for ever.
+async fn within<T>(
+    patience: Option<Duration>,
+    done: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match patience {
+        None => done.await,
+        Some(patience) => match tokio::time::timeout(patience, done).await {
+            Ok(done) => done,
+            Err(_) => Err(StoreError::Database(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))),
+        },
     }
 }
 
