@@ -39,6 +39,14 @@ async fn start(
     Store::start(engine(options, member), url.to_string(), Arc::new(Space::elsewhere()), tasks).await
 }
 
+/// The databases of the store at `url`, without what writes in it; tables are made or updated.
+///
+/// # Errors
+/// As for [`open`].
+pub async fn open_engine(url: &PostgresUrl) -> Result<Engine, StoreError> {
+    Ok(engine(&prepared(url).await?, None))
+}
+
 /// How to connect to the server at `url`, whose tables are up to date then.
 pub(crate) async fn prepared(url: &PostgresUrl) -> Result<PgConnectOptions, StoreError> {
     let options = options(url)?;
