@@ -2,7 +2,7 @@
 //!
 //! Queries are not checked where they name a table of [`andon_store::moving::tables`], which the tests compare with the database.
 
-use andon_store::engine::{CopyRows, Key, Kind, Page, KeyPart, Table, Values};
+use andon_store::engine::{CopyRows, Key, KeyPart, Kind, Page, Table, Values};
 use async_trait::async_trait;
 use sqlx::{
     AssertSqlSafe, Postgres, Row as _,
@@ -43,7 +43,8 @@ impl CopyRows for Session {
             Kind::Text => "text",
             Kind::Bytes => "bytea",
         });
-        let arrays: Vec<_> = marks(1..=table.columns.len()).into_iter().zip(types).map(|(n, t)| format!("{n}::{t}[]")).collect();
+        let arrays: Vec<_> =
+            marks(1..=table.columns.len()).into_iter().zip(types).map(|(n, t)| format!("{n}::{t}[]")).collect();
         let sql = format!("insert into {} ({}) select * from unnest({})", table.name, table.list(), arrays.join(", "));
         let query = page.columns.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, values| match values {
             Values::Int(all) => query.bind(all),
@@ -101,8 +102,7 @@ impl CopyRows for Session {
     }
 
     async fn put_aside(&mut self) -> Stored<Vec<(&'static str, u64)>> {
-        let batches =
-            sqlx::query_scalar!(r#"select count(*) as "n!" from broken_tail"#).fetch_one(self.conn()).await?;
+        let batches = sqlx::query_scalar!(r#"select count(*) as "n!" from broken_tail"#).fetch_one(self.conn()).await?;
         Ok(if batches > 0 { vec![("broken_tail", batches.unsigned_abs())] } else { Vec::new() })
     }
 }

@@ -106,7 +106,8 @@ impl Values {
 impl Key {
     /// As a message names it: `tag_id 3, time_us 60000000`.
     pub(crate) fn named(&self, table: &Table) -> String {
-        let parts: Vec<_> = table.key().iter().zip(&self.0).map(|(column, part)| format!("{} {part}", column.name)).collect();
+        let parts: Vec<_> =
+            table.key().iter().zip(&self.0).map(|(column, part)| format!("{} {part}", column.name)).collect();
         parts.join(", ")
     }
 }

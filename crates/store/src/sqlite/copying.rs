@@ -14,7 +14,7 @@ use crate::{
     error::StoreError,
     moving::{
         copy::CopyRows,
-        page::{Key, Page, KeyPart, Values},
+        page::{Key, KeyPart, Page, Values},
         tables::{Kind, Table},
     },
 };
@@ -27,10 +27,8 @@ impl CopyRows for SqliteConnection {
     async fn page(&mut self, table: &Table, after: Option<&Key>, limit: usize) -> Result<Page, StoreError> {
         let (list, keys) = (columns(table), names(table));
         let further = after.map_or(String::new(), |_| format!("and ({keys}) > ({})", marks(table.key().len())));
-        let sql = format!(
-            "select {list} from {} where {} {further} order by {keys} limit {limit}",
-            table.name, table.which
-        );
+        let sql =
+            format!("select {list} from {} where {} {further} order by {keys} limit {limit}", table.name, table.which);
         let query = bound(sqlx::query(AssertSqlSafe(sql)), after);
         let mut page = Page::new(table.columns.iter().map(|c| c.kind));
         let mut rows = query.fetch(self);
