@@ -29,7 +29,7 @@ pub mod sharing;
 mod state;
 mod tail;
 
-pub use open::{open, open_engine, open_histories, open_member};
+pub use open::{open, open_alone, open_histories, open_member};
 pub use sharing::{Member, Share};
 
 /// A number as it is stored: null where it is not finite, as in SQLite.

@@ -91,7 +91,7 @@ async fn of_files(folder: &TempDir) -> Place {
 async fn of_server(schema: &Schema) -> Place {
     schema.connect().await.close().await.unwrap();
     let StoreUrl::Postgres(url) = schema.url().parse().unwrap() else { panic!("no server") };
-    Place { engine: andon_postgres::open_engine(&url).await.unwrap(), name: schema.name.clone() }
+    Place { engine: andon_postgres::open_alone(&url).await.unwrap(), name: schema.name.clone() }
 }
 
 async fn close(place: Place) {
