@@ -31,7 +31,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     store.flush().await?;
     for from in (0..verdicts).step_by(500) {
-        let some = (from..(from + 500).min(verdicts)).map(|s| verdict(&asset, &tags[..JUDGED], Timestamp::from_secs(s)));
+        let some =
+            (from..(from + 500).min(verdicts)).map(|s| verdict(&asset, &tags[..JUDGED], Timestamp::from_secs(s)));
         store.append_scores(some.collect()).await?;
     }
     store.flush().await?;

@@ -197,6 +197,7 @@ async fn mark(main: &Main, marker: &Marker) -> Result<(), StoreError> {
     let mut writer = main.connect().await?;
     writer.begin().await?.put_state(MARKER, &json).await?;
     writer.commit().await?;
+    writer.checkpoint(true).await?;
     writer.close().await
 }
 

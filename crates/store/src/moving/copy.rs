@@ -75,6 +75,8 @@ impl<R: CopyRows + ?Sized + 'static> Half<'_, R> {
                 self.copy_number(table, &mut *writer).await.map_err(self.places.write(table))?;
             }
         }
+        // Whoever copies a file of SQLite by hand may leave its log behind.
+        writer.checkpoint(true).await?;
         Ok(writer.close().await?)
     }
 
