@@ -1,6 +1,6 @@
 //! Which engine a store's URL means.
 
-use andon_store::{Histories, KeepFree, SqliteUrl, Store, StoreError, StoreUrl};
+use andon_store::{Histories, KeepFree, Place, SqliteUrl, Store, StoreError, StoreUrl, engine::Engine};
 use tokio_util::task::TaskTracker;
 
 /// Opens a store, and makes or updates its files or tables; its writers run until it is closed. `member` is the name under which
@@ -25,6 +25,23 @@ pub async fn open_histories(url: &StoreUrl) -> Result<Histories, StoreError> {
     match url {
         StoreUrl::Sqlite(url) => Histories::open(url).await,
         StoreUrl::Postgres(url) => andon_postgres::open_histories(url).await,
+    }
+}
+
+/// The databases of a store that nobody uses, to be moved; files or tables are made or updated. Files are called by their whole
+/// path, from whichever folder they are named.
+///
+/// # Errors
+/// If it can't be opened, or another process uses it.
+pub async fn place(url: &StoreUrl) -> Result<Place, StoreError> {
+    match url {
+        StoreUrl::Sqlite(url) => {
+            let engine = Engine::open(url).await?;
+            let path = url.main_path().canonicalize();
+            let path = path.map_err(|source| StoreError::Folder { path: url.main_path().to_owned(), source })?;
+            Ok(Place { engine, name: format!("sqlite://{}", path.display()) })
+        }
+        StoreUrl::Postgres(url) => Ok(Place { engine: andon_postgres::open_alone(url).await?, name: url.to_string() }),
     }
 }
 

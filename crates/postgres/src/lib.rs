@@ -9,11 +9,13 @@
 //! * `session`: a connection as the rows' traits see it. `partitions`: of tables that are kept by time.
 //! * [`sharing`]: which process monitors which assets.
 //! * `names`, `samples`, `tail`, `blocks`, `scores`, `expected`, `alarms`, `models`, `state`: the rows of a table family each.
+//! * `copying`: rows of any table as they are.
 //!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew.
 
 mod alarms;
 mod blocks;
+mod copying;
 mod database;
 mod expected;
 mod models;
@@ -27,7 +29,7 @@ pub mod sharing;
 mod state;
 mod tail;
 
-pub use open::{open, open_histories, open_member};
+pub use open::{open, open_alone, open_histories, open_member};
 pub use sharing::{Member, Share};
 
 /// A number as it is stored: null where it is not finite.

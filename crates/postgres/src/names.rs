@@ -28,7 +28,8 @@ impl NameRows for Session {
         // The 16 tags that share rows of the tail are of one asset: so two processes with an asset each never write to the same part.
         let id = sqlx::query_scalar!(
             "insert into tag (id, asset_id, name)
-             select case when own.last % 16 < 15 then own.last + 1 else (coalesce(every.last, 0) / 16 + 1) * 16 end, $1, $2
+             select case when own.last % 16 < 15 and not exists (select 1 from tag where id = own.last + 1)
+                        then own.last + 1 else (coalesce(every.last, 0) / 16 + 1) * 16 end, $1, $2
              from (select max(id) as last from tag where asset_id = $1) as own, (select max(id) as last from tag) as every
              returning id",
             asset,

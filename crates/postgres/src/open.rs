@@ -6,7 +6,10 @@ use andon_store::{Histories, PostgresUrl, Space, Store, StoreError, engine::Engi
 use sqlx::{ConnectOptions, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
 use tokio_util::task::TaskTracker;
 
-use crate::database::{self, PostgresDatabase};
+use crate::{
+    database::{self, PostgresDatabase},
+    sharing::EXPIRY,
+};
 
 static TABLES: Migrator = sqlx::migrate!("../../migrations/postgres");
 /// The first version that says what has become of a transaction (`pg_xact_status`, with 64-bit numbers).
@@ -37,6 +40,26 @@ async fn start(
     tasks: &TaskTracker,
 ) -> Result<Store, StoreError> {
     Store::start(engine(options, member), url.to_string(), Arc::new(Space::elsewhere()), tasks).await
+}
+
+/// The databases of the store at `url`, without what writes in it, for one who needs it for itself; tables are made or updated.
+///
+/// # Errors
+/// As for [`open`]; also if a process shares it.
+pub async fn open_alone(url: &PostgresUrl) -> Result<Engine, StoreError> {
+    let options = prepared(url).await?;
+    let mut conn = connect(url, &options).await?;
+    let user = sqlx::query_scalar!(
+        "select name from node where seen_at > clock_timestamp() - make_interval(secs => $1) limit 1",
+        EXPIRY.as_secs_f64()
+    )
+    .fetch_optional(&mut conn)
+    .await?;
+    conn.close().await?;
+    match user {
+        Some(name) => Err(refused(url, format!("the andon `{name}` uses it; stop it first"))),
+        None => Ok(engine(&options, None)),
+    }
 }
 
 /// How to connect to the server at `url`, whose tables are up to date then.

@@ -15,6 +15,11 @@ pub use crate::{
     blocks::{BlockKey, BlockRows, Rolled, Whole},
     expected::{ExpectedRow, ExpectedRows, TagVerdictRow},
     models::{ModelRow, ModelRows},
+    moving::{
+        copy::CopyRows,
+        page::{Key, KeyPart, Page, Values},
+        tables::{Column, Kind, Table},
+    },
     names::NameRows,
     rollup::{Extremes, RollUp, columns, sample},
     rows::{COUNTED, Rows, SampleRow, SampleRows, Span},
@@ -26,12 +31,18 @@ pub use crate::{
 };
 
 /// Rows of samples and scores.
-pub trait SeriesRows: NameRows + SampleRows + TailRows + BlockRows + ScoreRows + ExpectedRows + RoomRows {}
-impl<T: NameRows + SampleRows + TailRows + BlockRows + ScoreRows + ExpectedRows + RoomRows> SeriesRows for T {}
+pub trait SeriesRows:
+    NameRows + SampleRows + TailRows + BlockRows + ScoreRows + ExpectedRows + RoomRows + CopyRows
+{
+}
+impl<T: NameRows + SampleRows + TailRows + BlockRows + ScoreRows + ExpectedRows + RoomRows + CopyRows> SeriesRows
+    for T
+{
+}
 
 /// Rows of alarms, models and state.
-pub trait MainRows: AlarmRows + ModelRows + StateRows {}
-impl<T: AlarmRows + ModelRows + StateRows> MainRows for T {}
+pub trait MainRows: AlarmRows + ModelRows + StateRows + CopyRows {}
+impl<T: AlarmRows + ModelRows + StateRows + CopyRows> MainRows for T {}
 
 /// The rows that a connection gives access to.
 pub trait Holds<R: ?Sized>: Send {

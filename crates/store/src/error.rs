@@ -80,6 +80,17 @@ pub enum StoreError {
     /// Another process has taken this one for dead, and its assets over.
     #[error("another andon has taken over: this one was not heard of for too long")]
     Fenced,
+    /// There is only a part of a store.
+    #[error(
+        "{place} has only a part of {from}: `andon migrate` was stopped, or found differences; start it again until it says \
+         that all is moved"
+    )]
+    Part {
+        /// Where it is.
+        place: String,
+        /// What it is a part of.
+        from: String,
+    },
     /// The database refused a statement.
     #[error("the database failed: {0}")]
     Database(sqlx::Error),

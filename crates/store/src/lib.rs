@@ -16,7 +16,7 @@
 //! * [`walk`]: long histories of many tags, piece by piece. [`aggregate`]: what they come to over equal intervals.
 //! * [`space`], `shedding`: room on the disk, and what goes where there is none.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
-//! * [`backup`]: both files in one, and back. [`doctor`]: what is broken, and what is lost by it. [`vacuum`]: an old file made small.
+//! * [`moving`]: all of a store to another place, on this engine or another. [`backup`]: both files in one, and back. [`doctor`]: what is broken, and what is lost by it. [`vacuum`]: an old file made small.
 //!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
 //! one module, one variant in `tables` and a migration.
@@ -33,6 +33,7 @@ pub mod engine;
 pub mod error;
 pub mod expected;
 pub mod models;
+pub mod moving;
 mod names;
 pub mod retention;
 mod rollup;
@@ -63,6 +64,7 @@ pub use doctor::{Checkup, Finding, examine};
 pub use error::StoreError;
 pub use expected::ExpectedPoint;
 pub use models::{Model, ModelInfo, NewModel};
+pub use moving::{Difference, MoveError, Moved, Place, move_store};
 pub use retention::{KeepSince, Pruned};
 pub use scores::ScorePoint;
 pub use series::SeriesQuery;

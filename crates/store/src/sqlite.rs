@@ -6,6 +6,7 @@
 mod alarm_list;
 mod alarms;
 mod blocks;
+mod copying;
 mod database;
 mod expected;
 pub(crate) mod file;

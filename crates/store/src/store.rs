@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     engine::{Engine, Main, Series},
     error::StoreError,
+    moving,
     space::Space,
     tables::{MainWrite, SeriesWrite},
     writer::{Writer, WriterStats},
@@ -48,13 +49,14 @@ impl Store {
     /// it, without a password.
     ///
     /// # Errors
-    /// If a database can't be connected to.
+    /// If a database can't be connected to, or has only a part of a store that is moved to it.
     pub async fn start(
         engine: Engine,
         place: String,
         space: Arc<Space>,
         tasks: &TaskTracker,
     ) -> Result<Self, StoreError> {
+        moving::refuse_part(&engine, &place).await?;
         let main = Writer::start(engine.main.clone(), space.clone(), tasks).await?;
         let series = Writer::start(engine.series.clone(), space.clone(), tasks).await?;
         tracing::info!(store.url = %place, "The store is open.");

@@ -12,6 +12,7 @@ mod files;
 mod fixtures;
 mod full;
 mod histories;
+mod moving;
 mod queries;
 mod refusals;
 mod restart;

@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod fit;
 mod import;
+mod migrate;
 mod progress;
 mod replay;
 mod restore;
@@ -47,10 +48,12 @@ enum Command {
     Restore(restore::Args),
     Doctor(doctor::Args),
     Vacuum(vacuum::Args),
+    Migrate(migrate::Args),
 }
 
 impl Cli {
-    /// Runs the command: 0 where it did what it was asked, 1 where the doctor found something lost, 2 with one message where it could not.
+    /// Runs the command: 0 where it did what it was asked, 1 where the doctor found something lost or a move something
+    /// that differs, 2 with one message where it could not.
     pub fn run(self) -> ExitCode {
         crate::telemetry::log();
         // The networks are small: handing their products from thread to thread takes longer than doing them.
@@ -67,6 +70,7 @@ impl Cli {
         let done = runtime.block_on(async {
             let done = match self.command {
                 Command::Doctor(args) => return doctor::run(args).await,
+                Command::Migrate(args) => return migrate::run(args).await,
                 Command::Backup(args) => backup::run(args).await,
                 Command::Restore(args) => restore::run(args).await,
                 Command::Vacuum(args) => vacuum::run(args).await,

@@ -2,7 +2,7 @@
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
-use andon_store::SqliteUrl;
+use andon_store::{SqliteUrl, StoreUrl};
 use anyhow::Context;
 
 use super::warn;
@@ -24,12 +24,19 @@ pub(super) struct Which {
 }
 
 impl Which {
+    /// Where it is, and the folder of the process that uses it, whose lock keeps another one out.
+    pub(super) fn place(&self) -> anyhow::Result<(StoreUrl, PathBuf)> {
+        if let Some(folder) = &self.data_dir {
+            return Ok((StoreUrl::Sqlite(SqliteUrl::at(folder.join("andon.db"))?), folder.clone()));
+        }
+        let (config, _) = Config::load(&self.config)?;
+        let folder = config.data_dir();
+        Ok((config.store.url, folder))
+    }
+
     /// Its files; refused where it is a server's.
     pub(super) fn url(&self) -> anyhow::Result<SqliteUrl> {
-        match &self.data_dir {
-            Some(folder) => Ok(SqliteUrl::at(folder.join("andon.db"))?),
-            None => store::files(Config::load(&self.config)?.0.store.url),
-        }
+        store::files(self.place()?.0)
     }
 
     /// Takes the store for this process: refused while another one uses it.

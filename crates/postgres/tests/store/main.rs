@@ -12,6 +12,7 @@ mod blocks;
 mod fixtures;
 #[path = "../../../store/src/tests/histories.rs"]
 mod histories;
+mod moving;
 mod partitions;
 mod queries;
 #[path = "../../../store/src/tests/restart.rs"]

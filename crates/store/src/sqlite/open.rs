@@ -43,20 +43,20 @@ impl Store {
         pages: Option<u32>,
         tasks: &TaskTracker,
     ) -> Result<Self, StoreError> {
-        let (main, samples) = (url.main_path(), url.samples_path());
-        make_folder(main)?;
-        backup::finish_restore(url)
-            .map_err(|e| StoreError::Restore { path: main.with_extension("restore"), reason: e.to_string() })?;
-        let space = Space::of(main, keep_free);
-        MAIN.inspect(main).await?;
-        SAMPLES.inspect(&samples).await?;
-        MAIN.migrate(main).await?;
-        SAMPLES.migrate(&samples).await?;
-        let engine = Engine {
-            main: Arc::new(SqliteDatabase::open(&MAIN, main.to_owned(), None).await?),
-            series: Arc::new(SqliteDatabase::open(&SAMPLES, samples, pages).await?),
-        };
-        Self::start(engine, url.to_string(), space, tasks).await
+        prepare(url)?;
+        let space = Space::of(url.main_path(), keep_free);
+        Self::start(engine(url, pages).await?, url.to_string(), space, tasks).await
+    }
+}
+
+impl Engine {
+    /// The databases of the store at `url`, without what writes in it; files that are missing are made.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub async fn open(url: &SqliteUrl) -> Result<Self, StoreError> {
+        prepare(url)?;
+        engine(url, None).await
     }
 }
 
@@ -77,6 +77,27 @@ impl Histories {
         let series: Arc<Series> = Arc::new(SqliteDatabase::open(&SAMPLES, path, None).await?);
         Ok(Self::of(series))
     }
+}
+
+/// Makes the folder, and finishes what a restored backup has left to do.
+fn prepare(url: &SqliteUrl) -> Result<(), StoreError> {
+    let main = url.main_path();
+    make_folder(main)?;
+    backup::finish_restore(url)
+        .map_err(|e| StoreError::Restore { path: main.with_extension("restore"), reason: e.to_string() })
+}
+
+/// Both files, up to date; the one of samples with at most so many pages.
+async fn engine(url: &SqliteUrl, pages: Option<u32>) -> Result<Engine, StoreError> {
+    let (main, samples) = (url.main_path(), url.samples_path());
+    MAIN.inspect(main).await?;
+    SAMPLES.inspect(&samples).await?;
+    MAIN.migrate(main).await?;
+    SAMPLES.migrate(&samples).await?;
+    Ok(Engine {
+        main: Arc::new(SqliteDatabase::open(&MAIN, main.to_owned(), None).await?),
+        series: Arc::new(SqliteDatabase::open(&SAMPLES, samples, pages).await?),
+    })
 }
 
 fn make_folder(file: &Path) -> Result<(), StoreError> {
