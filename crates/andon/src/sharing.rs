@@ -160,6 +160,7 @@ impl Shared {
     /// Joins once more, under another name, until it succeeds.
     pub async fn join_again(&mut self) {
         loop {
+            tokio::time::sleep(BEAT).await;
             match enter(&self.sharing, &self.place, &self.all).await {
                 Ok((name, standing, orders)) => {
                     (self.name, self.standing, self.orders) = (name, standing, orders);
@@ -167,7 +168,6 @@ impl Shared {
                 }
                 Err(error) => tracing::warn!(%error, "The database can't be joined; no asset is monitored here."),
             }
-            tokio::time::sleep(BEAT).await;
         }
     }
 

@@ -1,25 +1,26 @@
-//! Histories, verdicts, alarms and models in SQLite.
+//! Histories, verdicts, alarms and models, and the rows of their first engine, SQLite.
 //!
-//! Two files: `andon.db` holds alarms with their journal, models and runtime state; `andon.samples.db` beside it holds
-//! samples and scores. Each has one writer task with a bounded queue and a small pool of read-only connections, so a
-//! busy historian never blocks an acknowledge, and readers and writers never wait for each other (WAL). In reading order:
+//! A store has two databases: one of alarms with their journal, models and runtime state, one of samples and scores. Each has one
+//! writer task with a bounded queue and a few connections that read, so a busy historian never blocks an acknowledge. What is
+//! written when, and how it is read, is here; an engine answers for rows and transactions. In reading order:
 //!
 //! * [`url`]: where the store is.
 //! * [`error`]: what can go wrong.
-//! * [`store`]: open, flush, close, sizes.
-//! * `file` and `writer`: the settings and the one writer of a database file.
-//! * `tables`: every change there is, one variant each; its queries are in the module of its table family.
+//! * [`store`]: start, flush, close, sizes.
+//! * [`engine`]: what an engine does. `sqlite`: the first one, on two files; the second is a crate of its own.
+//! * `writer`: the one writer of a database. `tables`: every change there is, one variant each.
 //! * [`series`]: what is asked of a history, and how a long one is thinned.
 //! * [`block`] and `rollup`: samples in compressed columns, and what a block says of them unopened.
 //! * `names`, `rows`, `batch`, `tail`, `blocks`, `sealing`: how samples get there. A batch is a row of `tail` or rows of
 //!   `sample`; what is enough for a block is sealed, in one transaction that also deletes what it was made of.
 //! * [`walk`]: long histories of many tags, piece by piece. [`aggregate`]: what they come to over equal intervals.
-//! * [`space`], `shedding`: room on the disk, and what goes where there is none.
 //! * [`samples`], [`scores`], [`expected`], [`alarms`], [`models`], [`state`], [`retention`]: the table families.
-//! * [`moving`]: all of a store to another place, on this engine or another. [`backup`]: both files in one, and back. [`doctor`]: what is broken, and what is lost by it. [`vacuum`]: an old file made small.
+//! * [`moving`]: all of a store to another place, on this engine or another.
+//! * Of SQLite's files alone: [`space`], room on their disk; [`backup`], both in one, and back; [`doctor`], what is broken, and what
+//!   is lost by it; [`vacuum`], an old file made small.
 //!
 //! Queries are checked when this crate is compiled, against `.sqlx`; `prepare.sh` writes that anew. A new table family is
-//! one module, one variant in `tables` and a migration.
+//! one module with the trait of its rows, one module of each engine, one variant in `tables` and a migration of each engine.
 
 pub mod aggregate;
 pub mod alarms;

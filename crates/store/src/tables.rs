@@ -1,4 +1,4 @@
-//! Every change there is to each of the two files.
+//! Every change there is to each of the two databases.
 
 use std::convert::Infallible;
 
