@@ -62,6 +62,15 @@ fn rest_answers_as_the_contract_says() {
         let body: serde_json::Value = answer.body_mut().read_json().unwrap();
         body["detail"].as_str().unwrap().to_owned()
     };
+    let tag =
+        demo.get("/api/v1/tags")["items"].as_array().unwrap().iter().find(|t| t["asset"] == name).unwrap()["name"]
+            .clone();
+    let samples = format!("/api/v1/tags/{name}/{}/samples", tag.as_str().unwrap());
+    let shares = demo.get(&format!("{samples}?aggregate=PercentGood&max_points=12"));
+    let shares = shares["items"].as_array().unwrap();
+    assert!((11..=12).contains(&shares.len()), "{shares:?}");
+    assert!(shares.iter().any(|s| s["value"].as_f64().is_some_and(|v| v > 0.0 && v <= 100.0)), "{shares:?}");
+    assert!(problem(&format!("{samples}?aggregate=Median"), 400).contains("TimeAverage2"));
     assert!(problem("/api/v1/assets/Nothing", 404).contains("`Nothing`"));
     assert!(problem("/api/v1/alarms?state=loud", 400).contains("unacknowledged"));
     assert!(problem("/api/v1/alarms?cursor=x", 400).contains("next_cursor"));
