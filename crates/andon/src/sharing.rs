@@ -26,6 +26,8 @@ use crate::{config::Config, lifecycle::Lifecycle};
 const BEAT: Duration = Duration::from_secs(1);
 /// Not renewed for so long, a process among others stops.
 const LIMIT: Duration = Duration::from_secs(3);
+/// Tries between two lines in the log.
+const SAY_EVERY: u64 = 60;
 /// Orders that may wait for the task.
 const QUEUE: usize = 4;
 
@@ -159,14 +161,17 @@ impl Shared {
 
     /// Joins once more, under another name, until it succeeds.
     pub async fn join_again(&mut self) {
-        loop {
+        for tries in 0u64.. {
             tokio::time::sleep(BEAT).await;
             match enter(&self.sharing, &self.place, &self.all).await {
                 Ok((name, standing, orders)) => {
                     (self.name, self.standing, self.orders) = (name, standing, orders);
                     return self.take_up();
                 }
-                Err(error) => tracing::warn!(%error, "The database can't be joined; no asset is monitored here."),
+                Err(error) if tries.is_multiple_of(SAY_EVERY) => {
+                    tracing::warn!(%error, "The database can't be joined; no asset is monitored here.");
+                }
+                Err(_) => {}
             }
         }
     }
@@ -181,9 +186,9 @@ impl Shared {
 
     fn take_up(&mut self) {
         self.mine = wanted(&self.standing.borrow_and_update()).unwrap_or_default();
-        let names = self.mine.iter().map(AssetName::as_str).collect::<Vec<_>>().join(", ");
+        let assets = self.mine.iter().map(AssetName::as_str).collect::<Vec<_>>().join(", ");
         let (mine, all) = (self.mine.len(), self.all.len());
-        tracing::info!(member = %self.name, "{mine} of {all} assets are monitored here: {names}");
+        tracing::info!(member = %self.name, %assets, "{mine} of {all} assets are monitored here.");
     }
 }
 

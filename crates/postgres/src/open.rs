@@ -3,7 +3,11 @@
 use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
 use andon_store::{Histories, PostgresUrl, Space, Store, StoreError, engine::Engine};
-use sqlx::{ConnectOptions, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection,
+    migrate::{MigrateError, Migrator},
+    postgres::PgConnectOptions,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -70,7 +74,11 @@ pub(crate) async fn prepared(url: &PostgresUrl) -> Result<PgConnectOptions, Stor
     TABLES
         .run_direct(None, &mut conn, false)
         .await
-        .map_err(|e| refused(url, format!("its tables can't be brought up to date: {e}")))?;
+        .map_err(|e| match e {
+            MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => said(&e),
+            other => other.to_string(),
+        })
+        .map_err(|why| refused(url, format!("its tables can't be brought up to date: {why}")))?;
     conn.close().await?;
     Ok(options)
 }
@@ -108,7 +116,7 @@ fn options(url: &PostgresUrl) -> Result<PgConnectOptions, StoreError> {
 }
 
 async fn connect(url: &PostgresUrl, options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
-    let conn = database::connect(options).await.map_err(|e| refused(url, e.to_string()))?;
+    let conn = database::connect(options).await.map_err(|e| refused(url, said(&e)))?;
     match conn.server_version_num() {
         Some(version) if version < OLDEST => {
             Err(refused(url, format!("it is PostgreSQL {}; 13 or newer is needed", version / 10_000)))
@@ -140,6 +148,19 @@ async fn inspect(url: &PostgresUrl, conn: &mut PgConnection) -> Result<BTreeSet<
         )),
         None => Ok(applied.into_iter().collect()),
     }
+}
+
+/// What an error says, and what helps against it.
+fn said(error: &sqlx::Error) -> String {
+    // The driver adds a line number, which is of the server's source.
+    let Some(said) = error.as_database_error() else { return error.to_string() };
+    let mend = match said.code().as_deref() {
+        Some("28P01") => "; the password is taken from PGPASSWORD, ~/.pgpass or the URL (percent-encoded)",
+        Some("3D000") => "; make it with `create database`",
+        Some("42501") => "; make this user its owner, or grant it `create` on the schema",
+        _ => "",
+    };
+    format!("{}{mend}", said.message())
 }
 
 fn refused(url: &PostgresUrl, reason: String) -> StoreError {

@@ -45,10 +45,34 @@ pub enum StoreUrlError {
     /// No database is named.
     #[error("store.url `{0}` names no host or no database; write `postgres://user@host/database`")]
     NoDatabase(String),
+    /// An option that PostgreSQL's clients do not know.
+    #[error("store.url `{url}`: `{option}` is not an option of a connection; write one of {}", OPTIONS.join(", "))]
+    Option {
+        /// The URL.
+        url: String,
+        /// The option.
+        option: String,
+    },
     /// Options of other SQLite programs.
     #[error("store.url `{0}` has options after `?`: there are none; write the path alone")]
     Options(String),
 }
+
+/// What may follow `?` in a server's URL: a typo must not switch off what it was to switch on, such as TLS.
+const OPTIONS: [&str; 12] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "host",
+    "hostaddr",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "application_name",
+    "options",
+];
 
 impl StoreUrl {
     /// The same store with a relative path taken from `folder`, such as the configuration file's.
@@ -90,6 +114,13 @@ impl SqliteUrl {
 }
 
 impl PostgresUrl {
+    fn unknown_option(&self) -> Option<String> {
+        let (_, options) = self.url.split_once('?')?;
+        let names = options.split('&').map(|option| option.split('=').next().unwrap_or_default());
+        let known = |name: &&str| OPTIONS.contains(name) || name.starts_with("options[");
+        names.filter(|name| !known(name)).map(str::to_owned).next()
+    }
+
     /// The URL as it was written, with its password: not for a log.
     pub fn secret(&self) -> &str {
         &self.url
@@ -107,6 +138,9 @@ impl FromStr for StoreUrl {
             let (server, database) = place.split_once('/').unwrap_or((place, ""));
             let named = !server.is_empty() && !database.is_empty();
             let url = PostgresUrl { url: text.to_owned() };
+            if let Some(option) = url.unknown_option() {
+                return Err(StoreUrlError::Option { url: url.to_string(), option });
+            }
             return if named { Ok(Self::Postgres(url)) } else { Err(StoreUrlError::NoDatabase(url.to_string())) };
         }
         let Some(path) = text.strip_prefix("sqlite:") else {
@@ -191,6 +225,8 @@ mod tests {
         assert!(!format!("{url:?}").contains("secret"));
         let url: StoreUrl = "postgres://db/andon?password=sec@ret".parse().unwrap();
         assert_eq!(url.to_string(), "postgres://db/andon");
+        let said = "postgres://andon:secret@db/andon?sslmod=require".parse::<StoreUrl>().unwrap_err().to_string();
+        assert!(said.contains("`sslmod`") && said.contains("sslmode") && !said.contains("secret"), "{said}");
         for text in ["postgres://", "postgres://andon:secret@db", "postgresql://andon:secret@db/?sslmode=require"] {
             let said = text.parse::<StoreUrl>().unwrap_err();
             assert!(matches!(said, StoreUrlError::NoDatabase(_)) && !said.to_string().contains("secret"), "{said}");

@@ -19,14 +19,19 @@ pub(super) async fn one(State(api): State<Api>) -> Json<Value> {
         "keep_free_bytes": space.map(|s| s.keep_free_bytes),
         "full_in_s": space.and_then(|s| s.full_in).map(|left| left.as_secs()),
         "reserve": space.map(|s| s.reserve),
-        "main_bytes": stats.main_bytes,
-        "samples_bytes": stats.samples_bytes,
+        "main_bytes": known(stats.main_bytes),
+        "samples_bytes": known(stats.samples_bytes),
         "queued": stats.samples.queued + stats.main.queued,
         "shed_samples": stats.shed_samples,
         "shed_scores": stats.shed_scores,
         "lost_rows": lost_rows(&api.hub.store),
         "elsewhere": api.hub.elsewhere.owners(),
     }))
+}
+
+/// The size of a file; none where the database is a server's.
+fn known(bytes: u64) -> Option<u64> {
+    Some(bytes).filter(|bytes| *bytes > 0)
 }
 
 /// Rows that were to be stored and were not.
@@ -38,8 +43,11 @@ fn lost_rows(store: &Store) -> u64 {
 /// Sets the gauges and counters of the store.
 pub(super) fn measure(store: &Store) {
     let stats = store.stats();
-    metrics::gauge!("andon_store_bytes", "file" => "main").set(stats.main_bytes as f64);
-    metrics::gauge!("andon_store_bytes", "file" => "samples").set(stats.samples_bytes as f64);
+    for (file, bytes) in [("main", stats.main_bytes), ("samples", stats.samples_bytes)] {
+        if let Some(bytes) = known(bytes) {
+            metrics::gauge!("andon_store_bytes", "file" => file).set(bytes as f64);
+        }
+    }
     metrics::counter!("andon_store_shed_rows_total", "kind" => "samples").absolute(stats.shed_samples);
     metrics::counter!("andon_store_shed_rows_total", "kind" => "scores").absolute(stats.shed_scores);
     metrics::counter!("andon_store_lost_rows_total").absolute(lost_rows(store));

@@ -102,6 +102,8 @@ async fn share(config: Config, sharing: Sharing, life: &Lifecycle) -> anyhow::Re
 struct Running {
     store: Store,
     life: Lifecycle,
+    /// Whether it shares its store with others.
+    shared: bool,
     /// Held as long as it runs.
     _lock: File,
 }
@@ -114,7 +116,7 @@ impl Running {
         metrics: PrometheusHandle,
         life: Lifecycle,
     ) -> anyhow::Result<Self> {
-        let listen = config.http.listen;
+        let (listen, shared) = (config.http.listen, member.name.is_some());
         let served = match start(config, member, Arc::new(SystemClock), &life).await {
             Ok(Pipeline { hub, ua, lock }) => {
                 let store = hub.store.clone();
@@ -133,14 +135,18 @@ impl Running {
         println!("REST       http://{address}/api/v1   (OpenAPI: http://{address}/api/openapi.json)");
         println!("OPC UA     {}", ua.endpoint());
         println!("ready; stop with Ctrl-C");
-        Ok(Self { store, life, _lock: lock })
+        Ok(Self { store, life, shared, _lock: lock })
     }
 
     /// Stops it; whether the store could write what was waiting.
     async fn stop(self) -> bool {
         self.life.stop().await;
         let closed = tokio::time::timeout(CLOSING, self.store.close()).await.is_ok();
-        if !closed {
+        if !closed && self.shared {
+            tracing::warn!(
+                "the database does not answer: what waits for it is written if it is back before this process ends"
+            );
+        } else if !closed {
             tracing::error!("the store did not close in {CLOSING:?}: rows that were waiting for it are lost");
         }
         closed

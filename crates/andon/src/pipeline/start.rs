@@ -117,7 +117,7 @@ pub(crate) fn lock(dir: &Path) -> anyhow::Result<File> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => anyhow::bail!(
             "another andon uses the store in {}; stop it, or give this one a store (or --data-dir) of its own",
-            dir.display()
+            if dir.as_os_str().is_empty() { Path::new(".") } else { dir }.display()
         ),
         Err(TryLockError::Error(e)) => Err(e).with_context(|| format!("{} can't be locked", path.display())),
     }
