@@ -17,7 +17,7 @@ export function launch() {
 export async function openPage(browser, viewport = { width: 1366, height: 900 }) {
   const page = await browser.newPage({ viewport });
   const errors = [];
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("console", (message) => message.type() === "error" && errors.push(`${message.text()} ${message.location().url}`));
   page.on("pageerror", (error) => errors.push(error.message));
   return { page, errors };
 }
