@@ -4,4 +4,5 @@ set -euo pipefail
 . "$(dirname "$0")/tools.sh"
 postgres=$(scripts/postgres.sh $$)
 export "${postgres?}"
-cargo test -p andon --test sharing -- --nocapture
+# The whole workspace, so that the stack is not built again for another set of features.
+cargo test --workspace --test sharing -- --nocapture

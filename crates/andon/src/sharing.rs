@@ -6,30 +6,23 @@
 //! goes on, so that a restart of the server stops nothing. Whatever still waits to be written then is written under a name that the
 //! others have deleted, and refused.
 
+mod heart;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
-use andon_plant::{AssetName, Clock, SystemClock};
-use andon_postgres::{Member, Share, sharing::EXPIRY};
+use andon_plant::AssetName;
+use andon_postgres::sharing::EXPIRY;
 use andon_store::{PostgresUrl, StoreError};
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    time::Instant,
-};
+use tokio::sync::{oneshot, watch};
 
+use self::heart::{BEAT, Order, Place, Standing, enter};
 use crate::{config::Config, lifecycle::Lifecycle};
 
-/// Between two renewals.
-const BEAT: Duration = Duration::from_secs(1);
-/// Not renewed for so long, a process among others stops.
-const LIMIT: Duration = Duration::from_secs(3);
 /// Tries between two lines in the log.
 const SAY_EVERY: u64 = 60;
-/// Orders that may wait for the task.
-const QUEUE: usize = 4;
 
 /// A database that may be shared.
 #[derive(Debug)]
@@ -39,15 +32,13 @@ pub struct Sharing {
 }
 
 /// This process among those that share a database.
-#[derive(Debug)]
 pub struct Shared {
     sharing: Sharing,
-    place: String,
+    /// Where this process is, as others name it.
+    address: String,
     all: BTreeSet<AssetName>,
-    name: String,
     mine: BTreeSet<AssetName>,
-    standing: watch::Receiver<Standing>,
-    orders: mpsc::Sender<Order>,
+    place: Place,
 }
 
 /// A pipeline's place among others on one store; the default is alone.
@@ -94,19 +85,6 @@ pub enum Turn {
     Lost,
 }
 
-/// How a process stands among those that share its database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Standing {
-    Owner(Share),
-    /// Others own its assets, or could.
-    Lost,
-}
-
-enum Order {
-    Release(BTreeSet<AssetName>, oneshot::Sender<()>),
-    Leave(oneshot::Sender<()>),
-}
-
 impl Sharing {
     /// The database at `url`, shared in this life.
     pub fn of(url: PostgresUrl, life: Lifecycle) -> Self {
@@ -118,9 +96,9 @@ impl Sharing {
     /// # Errors
     /// If the server can't be reached or refuses.
     pub async fn join(self, config: &Config, all: BTreeSet<AssetName>) -> Result<Shared, StoreError> {
-        let place = format!("{}:{}", host(), config.http.listen.port());
-        let (name, standing, orders) = enter(&self, &place, &all).await?;
-        let mut shared = Shared { sharing: self, place, all, name, mine: BTreeSet::new(), standing, orders };
+        let address = format!("{}:{}", host(), config.http.listen.port());
+        let place = enter(&self, &address, &all).await?;
+        let mut shared = Shared { sharing: self, address, all, mine: BTreeSet::new(), place };
         shared.take_up();
         Ok(shared)
     }
@@ -135,37 +113,46 @@ impl Shared {
     /// What a pipeline has to know of it.
     pub fn member(&self) -> Membership {
         let assets = Arc::new(self.all.difference(&self.mine).cloned().collect());
-        let others = Others { standing: self.standing.clone(), assets };
-        Membership { name: Some(self.name.clone()), elsewhere: Elsewhere(Some(others)) }
+        let others = Others { standing: self.place.standing.clone(), assets };
+        Membership { name: Some(self.place.name.clone()), elsewhere: Elsewhere(Some(others)) }
     }
 
     /// Waits until the assets to monitor are others than [`mine`](Self::mine).
     pub async fn turns(&mut self) -> Turn {
         let mine = self.mine.clone();
-        let changed = self.standing.wait_for(|standing| wanted(standing) != Some(mine.clone())).await;
+        let changed = self.place.standing.wait_for(|standing| wanted(standing) != Some(mine.clone())).await;
         match changed.as_deref() {
             Ok(Standing::Owner(_)) => Turn::Changed,
             Ok(Standing::Lost) | Err(_) => Turn::Lost,
         }
     }
 
+    /// Does what the end of a turn asks for.
+    pub async fn follow(&mut self, turn: Option<Turn>) {
+        match turn {
+            Some(Turn::Changed) => self.settle().await,
+            Some(Turn::Lost) => self.join_again().await,
+            None => {}
+        }
+    }
+
     /// Gives up what others want and takes up what is there, once nothing is written of it any more.
-    pub async fn settle(&mut self) {
+    async fn settle(&mut self) {
         let (answer, done) = oneshot::channel();
-        let keep = wanted(&self.standing.borrow()).unwrap_or_default();
-        if self.orders.send(Order::Release(keep, answer)).await.is_ok() {
+        let keep = wanted(&self.place.standing.borrow()).unwrap_or_default();
+        if self.place.orders.send(Order::Release(keep, answer)).await.is_ok() {
             done.await.ok();
         }
         self.take_up();
     }
 
     /// Joins once more, under another name, until it succeeds.
-    pub async fn join_again(&mut self) {
+    async fn join_again(&mut self) {
         for tries in 0u64.. {
             tokio::time::sleep(BEAT).await;
-            match enter(&self.sharing, &self.place, &self.all).await {
-                Ok((name, standing, orders)) => {
-                    (self.name, self.standing, self.orders) = (name, standing, orders);
+            match enter(&self.sharing, &self.address, &self.all).await {
+                Ok(place) => {
+                    self.place = place;
                     return self.take_up();
                 }
                 Err(error) if tries.is_multiple_of(SAY_EVERY) => {
@@ -179,16 +166,16 @@ impl Shared {
     /// Leaves, so that others take over at once.
     pub async fn leave(self) {
         let (answer, left) = oneshot::channel();
-        if self.orders.send(Order::Leave(answer)).await.is_ok() {
+        if self.place.orders.send(Order::Leave(answer)).await.is_ok() {
             tokio::time::timeout(EXPIRY, left).await.ok();
         }
     }
 
     fn take_up(&mut self) {
-        self.mine = wanted(&self.standing.borrow_and_update()).unwrap_or_default();
+        self.mine = wanted(&self.place.standing.borrow_and_update()).unwrap_or_default();
         let assets = self.mine.iter().map(AssetName::as_str).collect::<Vec<_>>().join(", ");
         let (mine, all) = (self.mine.len(), self.all.len());
-        tracing::info!(member = %self.name, %assets, "{mine} of {all} assets are monitored here.");
+        tracing::info!(member = %self.place.name, %assets, "{mine} of {all} assets are monitored here.");
     }
 }
 
@@ -200,107 +187,6 @@ fn wanted(standing: &Standing) -> Option<BTreeSet<AssetName>> {
     }
 }
 
-type Entered = (String, watch::Receiver<Standing>, mpsc::Sender<Order>);
-
-/// Joins under a name that was never used, so that whoever was taken for dead stays so, and starts the task that renews it.
-async fn enter(sharing: &Sharing, place: &str, all: &BTreeSet<AssetName>) -> Result<Entered, StoreError> {
-    let now = SystemClock.now().as_micros();
-    let name = format!("{place}/{}/{now}", std::process::id());
-    let mut member = Member::join(&sharing.url, &name, all.clone()).await?;
-    let share = member.renew().await?;
-    let (said, standing) = watch::channel(Standing::Owner(share));
-    let (orders, taken) = mpsc::channel(QUEUE);
-    sharing.life.spawn(Heart { member, said, orders: taken, renewed: Instant::now(), failing: false }.run());
-    Ok((name, standing, orders))
-}
-
-/// The task that renews a process's place.
-struct Heart {
-    member: Member,
-    said: watch::Sender<Standing>,
-    orders: mpsc::Receiver<Order>,
-    renewed: Instant,
-    failing: bool,
-}
-
-impl Heart {
-    /// Ends when it is told to leave, or nobody listens any more, or the place is lost.
-    async fn run(mut self) {
-        loop {
-            tokio::select! {
-                order = self.orders.recv() => match order {
-                    Some(Order::Release(keep, answer)) => {
-                        self.release(&keep).await;
-                        answer.send(()).ok();
-                    }
-                    Some(Order::Leave(answer)) => {
-                        if let Err(error) = self.member.leave().await {
-                            tracing::warn!(%error, "The others take over a little later.");
-                        }
-                        answer.send(()).ok();
-                        return;
-                    }
-                    None => return,
-                },
-                () = tokio::time::sleep(BEAT) => self.beat().await,
-            }
-            if *self.said.borrow() == Standing::Lost {
-                return;
-            }
-        }
-    }
-
-    async fn release(&mut self, keep: &BTreeSet<AssetName>) {
-        let surplus = match &*self.said.borrow() {
-            Standing::Owner(share) => share.held.difference(keep).cloned().collect(),
-            Standing::Lost => BTreeSet::new(),
-        };
-        if !surplus.is_empty() {
-            match tokio::time::timeout(LIMIT, self.member.release(&surplus)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "Assets could not be given to another process; they will be later.")
-                }
-                Err(_) => self.member.disconnect(),
-            }
-        }
-        self.beat().await;
-    }
-
-    async fn beat(&mut self) {
-        // From before it was asked for: the server counts from later.
-        let asked = Instant::now();
-        let patience = (self.renewed + LIMIT).max(asked + BEAT);
-        match tokio::time::timeout_at(patience, self.member.renew()).await {
-            Ok(Ok(share)) => {
-                (self.renewed, self.failing) = (asked, false);
-                self.said.send_replace(Standing::Owner(share));
-            }
-            Ok(Err(StoreError::Fenced)) => {
-                tracing::warn!("Another andon has taken over: this one was not heard of for too long.");
-                self.said.send_replace(Standing::Lost);
-            }
-            Ok(Err(error)) => self.unreachable(&error.to_string()),
-            Err(_) => {
-                self.member.disconnect();
-                self.unreachable("it does not answer");
-            }
-        }
-    }
-
-    fn unreachable(&mut self, why: &str) {
-        if !self.failing {
-            tracing::warn!(why, "This andon's place among those that share the database can't be renewed.");
-        }
-        self.failing = true;
-        let alone = matches!(&*self.said.borrow(), Standing::Owner(share) if share.nodes == 1);
-        if !alone && self.renewed.elapsed() >= LIMIT {
-            tracing::warn!("Others may have taken over: nothing is monitored here until the database answers.");
-            self.said.send_replace(Standing::Lost);
-        }
-    }
-}
-
 /// What this machine is called.
 fn host() -> String {
     let name = std::fs::read_to_string("/etc/hostname").ok().or_else(|| std::env::var("COMPUTERNAME").ok());
@@ -309,6 +195,8 @@ fn host() -> String {
 
 #[cfg(test)]
 mod tests {
+    use andon_postgres::Share;
+
     use super::*;
 
     #[test]

@@ -1,13 +1,13 @@
 //! What the store takes and gives on either engine: `throughput sqlite://FOLDER/throughput.db`, `throughput postgres://...`.
 
+mod verdicts;
+
 use std::{error::Error, time::Instant};
 
-use andon_plant::{
-    Alarm, AlarmId, AlarmState, AssetName, Condition, Mode, Sample, StatusCode, TagKey, TagName, TagSample, TagVerdict,
-    Timestamp, Verdict,
-};
+use andon_plant::{Alarm, AlarmId, AlarmState, AssetName, Condition, Sample, TagKey, TagName, TagSample, Timestamp};
 use andon_store::{SeriesQuery, Store, StoreUrl};
 use tokio_util::task::TaskTracker;
+use verdicts::verdict;
 
 const TAGS: i64 = 8;
 const ROWS: i64 = 125_000;
@@ -97,34 +97,5 @@ fn alarm(asset: &AssetName, raised_at: Timestamp) -> Alarm {
         acknowledged_by: None,
         assessment: None,
         contributions: Vec::new(),
-    }
-}
-
-fn verdict(asset: &AssetName, tags: &[TagName], time: Timestamp) -> Verdict {
-    let of = |tag: &TagName| TagVerdict {
-        tag: tag.clone(),
-        value: 20.5,
-        expected: 20.1,
-        expected_low: 19.3,
-        expected_high: 21.7,
-        residual: 0.4,
-        contribution: 0.125,
-        imputed: false,
-    };
-    Verdict {
-        asset: asset.clone(),
-        time,
-        score: 0.7,
-        threshold: 3.1,
-        probability: 0.8,
-        probability_low: 0.7,
-        probability_high: 0.9,
-        mode: Mode::Known("mixing".to_owned()),
-        imputed: 0.0,
-        status: StatusCode::GOOD,
-        tags: tags.iter().map(of).collect(),
-        late: false,
-        findings: Vec::new(),
-        attention: Vec::new(),
     }
 }

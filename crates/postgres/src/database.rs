@@ -25,6 +25,8 @@ const SILENCE: Duration = Duration::from_secs(30);
 const CONNECTING: Duration = Duration::from_secs(10);
 /// Between two tries to learn what has become of a transaction.
 const RETRY: Duration = Duration::from_millis(250);
+/// Tries between two lines in the log.
+const SAY_EVERY: u64 = 240;
 
 /// Errors that pass by themselves, by class or code
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): no connection; rolled back because of another
@@ -60,10 +62,6 @@ where
         self.name
     }
 
-    fn bytes(&self) -> u64 {
-        0
-    }
-
     async fn connect(&self) -> Result<Box<dyn Connection<R>>, StoreError> {
         // A process that stands still in a transaction must not hold up the one that takes over from it.
         let limits = [("idle_in_transaction_session_timeout", STANDSTILL), ("lock_timeout", LOCKED)];
@@ -85,10 +83,6 @@ where
 
     fn patience(&self) -> Option<Duration> {
         Some(SILENCE)
-    }
-
-    fn disk_error(&self, reason: &str) -> StoreError {
-        StoreError::Server { url: self.name.to_owned(), reason: reason.to_owned() }
     }
 
     async fn close(&self) {
@@ -172,14 +166,18 @@ fn is_gone(error: &sqlx::Error) -> bool {
 impl Writing {
     /// What has become of a transaction, asked over fresh connections until the server says.
     async fn was_committed(&mut self, number: &str) -> bool {
-        loop {
+        for tries in 0u64.. {
             match self.status(number).await {
                 Ok(Some(status)) if status == "in progress" => {}
                 Ok(status) => return status.as_deref() == Some("committed"),
-                Err(error) => tracing::warn!(%error, "What became of a commit is not known yet."),
+                Err(error) if tries.is_multiple_of(SAY_EVERY) => {
+                    tracing::warn!(%error, "What became of a commit is not known yet.");
+                }
+                Err(_) => {}
             }
             tokio::time::sleep(RETRY).await;
         }
+        false
     }
 
     async fn status(&mut self, number: &str) -> Result<Option<String>, sqlx::Error> {

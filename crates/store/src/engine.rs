@@ -82,8 +82,10 @@ pub trait Database<R: ?Sized>: Send + Sync {
     /// What it is called in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// Its size in bytes, or 0 where that is not this machine's affair.
-    fn bytes(&self) -> u64;
+    /// The size of its file in bytes; none where it is a server's.
+    fn bytes(&self) -> Option<u64> {
+        None
+    }
 
     /// A new connection that writes. There is one at a time.
     async fn connect(&self) -> Result<Box<dyn Connection<R>>, StoreError>;
@@ -103,7 +105,9 @@ pub trait Database<R: ?Sized>: Send + Sync {
     async fn left(&self) {}
 
     /// How it is said that a change is given up, because its disk does not take it.
-    fn disk_error(&self, reason: &str) -> StoreError;
+    fn disk_error(&self, reason: &str) -> StoreError {
+        StoreError::Disk { path: self.name().into(), reason: reason.to_owned() }
+    }
 
     /// Closes what snapshots are read through.
     async fn close(&self);

@@ -30,10 +30,10 @@ struct Inner {
 /// Sizes and counts for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreStats {
-    /// The size of `andon.db` with its log, in bytes; 0 where the database is a server's.
-    pub main_bytes: u64,
-    /// The size of `andon.samples.db` with its log, in bytes; 0 where the database is a server's.
-    pub samples_bytes: u64,
+    /// The size of `andon.db` with its log, in bytes; none where the database is a server's.
+    pub main_bytes: Option<u64>,
+    /// The size of `andon.samples.db` with its log, in bytes; none where the database is a server's.
+    pub samples_bytes: Option<u64>,
     /// Samples deleted before their time since the store was opened, because the disk was full.
     pub shed_samples: u64,
     /// Rows of scores and expected values deleted before their time.

@@ -19,19 +19,14 @@ pub(super) async fn one(State(api): State<Api>) -> Json<Value> {
         "keep_free_bytes": space.map(|s| s.keep_free_bytes),
         "full_in_s": space.and_then(|s| s.full_in).map(|left| left.as_secs()),
         "reserve": space.map(|s| s.reserve),
-        "main_bytes": known(stats.main_bytes),
-        "samples_bytes": known(stats.samples_bytes),
+        "main_bytes": stats.main_bytes,
+        "samples_bytes": stats.samples_bytes,
         "queued": stats.samples.queued + stats.main.queued,
         "shed_samples": stats.shed_samples,
         "shed_scores": stats.shed_scores,
         "lost_rows": lost_rows(&api.hub.store),
         "elsewhere": api.hub.elsewhere.owners(),
     }))
-}
-
-/// The size of a file; none where the database is a server's.
-fn known(bytes: u64) -> Option<u64> {
-    Some(bytes).filter(|bytes| *bytes > 0)
 }
 
 /// Rows that were to be stored and were not.
@@ -44,7 +39,7 @@ fn lost_rows(store: &Store) -> u64 {
 pub(super) fn measure(store: &Store) {
     let stats = store.stats();
     for (file, bytes) in [("main", stats.main_bytes), ("samples", stats.samples_bytes)] {
-        if let Some(bytes) = known(bytes) {
+        if let Some(bytes) = bytes {
             metrics::gauge!("andon_store_bytes", "file" => file).set(bytes as f64);
         }
     }

@@ -1,19 +1,20 @@
 //! `andon run`: monitor a real plant.
 
-use std::{collections::BTreeSet, fs::File, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use andon_plant::{AssetName, SystemClock};
 use andon_simulator::PlantHandle;
 use andon_store::{Store, StoreUrl};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::warn;
 use crate::{
     api,
     config::Config,
     lifecycle::Lifecycle,
-    pipeline::start::{Pipeline, start},
-    sharing::{Membership, Sharing, Turn},
+    pipeline::start::{Pipeline, lock, start},
+    sharing::{Membership, Shared, Sharing, Turn},
     telemetry,
 };
 
@@ -40,6 +41,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Runs the whole loop until it is asked to stop, and stops it cleanly.
 pub(super) async fn serve(config: Config, plant: Option<Arc<PlantHandle>>, life: &Lifecycle) -> anyhow::Result<()> {
+    let _lock = lock(&config.data_dir())?;
     let running = Running::start(config, Membership::default(), plant, telemetry::metrics()?, life.clone()).await?;
     life.stopped().await;
     running.stop().await;
@@ -48,6 +50,7 @@ pub(super) async fn serve(config: Config, plant: Option<Arc<PlantHandle>>, life:
 
 /// Runs the loop for the assets that this process owns, and anew when those change.
 async fn share(config: Config, sharing: Sharing, life: &Lifecycle) -> anyhow::Result<()> {
+    let _lock = lock(&config.data_dir())?;
     let metrics = telemetry::metrics()?;
     let all: BTreeSet<AssetName> = config.assets.iter().map(|asset| asset.name.clone()).collect();
     let mut sharing = sharing.join(&config, all).await?;
@@ -59,19 +62,8 @@ async fn share(config: Config, sharing: Sharing, life: &Lifecycle) -> anyhow::Re
     });
     let mut begun = false;
     while !stop.is_cancelled() {
-        let part = config.only(sharing.mine());
-        let started = Running::start(part, sharing.member(), None, metrics.clone(), Lifecycle::default()).await;
-        let turn = match started {
-            Ok(running) => {
-                begun = true;
-                let turn = tokio::select! {
-                    () = stop.cancelled() => None,
-                    turn = sharing.turns() => Some(turn),
-                };
-                // What still waits in a store that did not close may be written later, under a name that is given up then.
-                let closed = running.stop().await;
-                turn.map(|turn| if closed { turn } else { Turn::Lost })
-            }
+        let turn = match turn(&config, &mut sharing, &metrics, &stop).await {
+            Ok(turn) => turn,
             Err(e) if begun => {
                 tracing::error!("nothing is monitored here until it can be: {e:#}");
                 Some(Turn::Lost)
@@ -81,21 +73,33 @@ async fn share(config: Config, sharing: Sharing, life: &Lifecycle) -> anyhow::Re
                 return Err(e);
             }
         };
-        let next = async {
-            match turn {
-                Some(Turn::Changed) => sharing.settle().await,
-                Some(Turn::Lost) => sharing.join_again().await,
-                None => {}
-            }
-        };
+        begun = true;
         tokio::select! {
             () = stop.cancelled() => {}
-            () = next => {}
+            () = sharing.follow(turn) => {}
         }
     }
     sharing.leave().await;
     life.stop().await;
     Ok(())
+}
+
+/// Runs the loop for the assets of now; why it ended, or none where it was asked to stop.
+async fn turn(
+    config: &Config,
+    sharing: &mut Shared,
+    metrics: &PrometheusHandle,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Turn>> {
+    let part = config.only(sharing.mine());
+    let running = Running::start(part, sharing.member(), None, metrics.clone(), Lifecycle::default()).await?;
+    let turn = tokio::select! {
+        () = stop.cancelled() => None,
+        turn = sharing.turns() => Some(turn),
+    };
+    // What still waits in a store that did not close may be written later, under a name that is given up then.
+    let closed = running.stop().await;
+    Ok(turn.map(|turn| if closed { turn } else { Turn::Lost }))
 }
 
 /// A pipeline and its servers.
@@ -104,8 +108,6 @@ struct Running {
     life: Lifecycle,
     /// Whether it shares its store with others.
     shared: bool,
-    /// Held as long as it runs.
-    _lock: File,
 }
 
 impl Running {
@@ -118,13 +120,13 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let (listen, shared) = (config.http.listen, member.name.is_some());
         let served = match start(config, member, Arc::new(SystemClock), &life).await {
-            Ok(Pipeline { hub, ua, lock }) => {
+            Ok(Pipeline { hub, ua }) => {
                 let store = hub.store.clone();
-                api::serve(listen, hub, plant, metrics, &life).await.map(|address| (address, ua, store, lock))
+                api::serve(listen, hub, plant, metrics, &life).await.map(|address| (address, ua, store))
             }
             Err(e) => Err(e),
         };
-        let (address, ua, store, lock) = match served {
+        let (address, ua, store) = match served {
             Ok(served) => served,
             Err(e) => {
                 life.stop().await;
@@ -135,7 +137,7 @@ impl Running {
         println!("REST       http://{address}/api/v1   (OpenAPI: http://{address}/api/openapi.json)");
         println!("OPC UA     {}", ua.endpoint());
         println!("ready; stop with Ctrl-C");
-        Ok(Self { store, life, shared, _lock: lock })
+        Ok(Self { store, life, shared })
     }
 
     /// Stops it; whether the store could write what was waiting.

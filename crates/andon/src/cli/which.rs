@@ -41,8 +41,7 @@ impl Which {
 
     /// Takes the store for this process: refused while another one uses it.
     pub(super) fn lock(&self) -> anyhow::Result<File> {
-        let url = self.url()?;
-        lock(url.main_path().parent().context("the store is in no folder")?)
+        lock(&self.place()?.1)
     }
 }
 

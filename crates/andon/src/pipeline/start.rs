@@ -45,11 +45,9 @@ pub struct Pipeline {
     pub hub: Hub,
     /// Its OPC UA server.
     pub ua: UaServer,
-    /// Held as long as the pipeline lives.
-    pub lock: File,
 }
 
-/// Starts everything under `lifecycle`. `member` is its place among others on one store.
+/// Starts everything under `lifecycle`; the caller holds the [`lock`] of its folder. `member` is its place among others on one store.
 ///
 /// # Errors
 /// If the store can't be opened, a configured model is not one or is not for its asset, or an address is taken.
@@ -61,7 +59,6 @@ pub async fn start(
 ) -> anyhow::Result<Pipeline> {
     let config = Arc::new(config);
     check_given_models(&config)?;
-    let lock = lock(&config.data_dir())?;
     let store = store::open(&config.store.url, config.store.keep_free, member.name.as_deref()).await?;
     let (training, requests) = Training::new(clock.now());
     let (alarm_sender, alarm_messages) = mpsc::channel(ALARM_QUEUE);
@@ -103,7 +100,7 @@ pub async fn start(
     lifecycle.spawn(keeping::retain(hub.clone(), lifecycle.token()));
     lifecycle.spawn(keeping::look_after_space(hub.clone(), lifecycle.token()));
     lifecycle.spawn(start_sources(hub.clone(), ua.clone(), detection, lifecycle.clone()));
-    Ok(Pipeline { hub, ua, lock })
+    Ok(Pipeline { hub, ua })
 }
 
 /// Takes the data folder for this process: two that write one history would mix it up. The system gives it free when the

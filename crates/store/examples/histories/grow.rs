@@ -31,7 +31,7 @@ pub(crate) async fn grow(store: &Store, records: &str, tag: &TagKey, sizes: &[&s
         }
         store.flush().await?;
         let insert = meter.read();
-        let bytes = store.stats().samples_bytes;
+        let bytes = store.stats().samples_bytes.unwrap_or_default();
         let meter = Meter::start();
         let [trend, hour] = read(store, tag, POINTS, 5).await?;
         let reading = meter.read();

@@ -68,7 +68,7 @@ async fn bulk(store: &Store, records: &str) -> Result<()> {
     let flushed = meter.read();
     store.seal().await?;
     store.close().await;
-    let (sealed, bytes) = (meter.read(), store.stats().samples_bytes);
+    let (sealed, bytes) = (meter.read(), store.stats().samples_bytes.unwrap_or_default());
     println!("{}", json!({ "samples": samples, "flushed": flushed, "sealed": sealed, "bytes": bytes }));
     Ok(())
 }
@@ -92,7 +92,7 @@ async fn batches(store: &Store, records: &str, pace: Duration) -> Result<()> {
     let spent = meter.read();
     store.seal().await?;
     store.close().await;
-    let bytes = store.stats().samples_bytes;
+    let bytes = store.stats().samples_bytes.unwrap_or_default();
     println!("{}", json!({ "samples": samples, "flushed": spent, "waits": waits, "bytes": bytes }));
     Ok(())
 }

@@ -51,8 +51,8 @@ where
         self.file.name
     }
 
-    fn bytes(&self) -> u64 {
-        bytes(&self.path)
+    fn bytes(&self) -> Option<u64> {
+        Some(bytes(&self.path))
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection<R>>, StoreError> {

@@ -1,11 +1,14 @@
 //! A large store to measure with, in the folder named: `large_store FOLDER [SAMPLES [VERDICTS]]`, samples of 100 tags at 1 s and
 //! verdicts on 10 of them.
 
+mod verdicts;
+
 use std::{error::Error, path::PathBuf};
 
-use andon_plant::{AssetName, Mode, Sample, StatusCode, TagKey, TagName, TagSample, TagVerdict, Timestamp, Verdict};
+use andon_plant::{AssetName, Sample, TagKey, TagName, TagSample, Timestamp};
 use andon_store::{SqliteUrl, Store};
 use tokio_util::task::TaskTracker;
+use verdicts::verdict;
 
 const TAGS: i64 = 100;
 const JUDGED: usize = 10;
@@ -39,34 +42,4 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{} samples, {} expected values", samples, verdicts * JUDGED as i64);
     store.close().await;
     Ok(())
-}
-
-fn verdict(asset: &AssetName, tags: &[TagName], time: Timestamp) -> Verdict {
-    let residual = (time.as_secs_f64() * 0.37).sin();
-    let of = |tag: &TagName| TagVerdict {
-        tag: tag.clone(),
-        value: 20.5 + residual,
-        expected: 20.5,
-        expected_low: 19.3,
-        expected_high: 21.7,
-        residual,
-        contribution: 1.0 / JUDGED as f64,
-        imputed: false,
-    };
-    Verdict {
-        asset: asset.clone(),
-        time,
-        score: residual.abs(),
-        threshold: 3.1,
-        probability: 0.8,
-        probability_low: 0.7,
-        probability_high: 0.9,
-        mode: Mode::Known("mixing".to_owned()),
-        imputed: 0.0,
-        status: StatusCode::GOOD,
-        tags: tags.iter().map(of).collect(),
-        late: false,
-        findings: Vec::new(),
-        attention: Vec::new(),
-    }
 }
